@@ -1,0 +1,153 @@
+//! Taking connections and learning where they were going.
+//!
+//! In: a listening socket. Out: [`Accepted`], one task each. Never: a look at the bytes.
+
+mod original;
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    rc::Rc,
+    time::Duration,
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::{
+    events::{Direction, Event},
+    refusal::{Reason, Refusal},
+    world::World,
+};
+
+/// Connections the kernel may hold for us before they are accepted.
+const BACKLOG: i32 = 4096;
+
+/// How long to leave the kernel alone when it has no file descriptor for us.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// A connection of somebody who wanted to reach `destination`.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The connection.
+    pub stream: TcpStream,
+    /// Who connected.
+    pub client: SocketAddr,
+    /// Where to, before the connection was redirected to us.
+    pub destination: SocketAddr,
+}
+
+/// A socket that takes connections for one direction.
+#[derive(Debug)]
+pub struct Door {
+    /// Which way its connections go.
+    pub direction: Direction,
+    socket: TcpListener,
+    /// Where all of them go; `None` when the kernel knows.
+    destination: Option<SocketAddr>,
+}
+
+impl Door {
+    /// Opens the door for redirected connections: `port` on every address of one family. Workers may each open the same
+    /// one; the kernel spreads connections over them.
+    ///
+    /// # Errors
+    /// The port is taken by another program, or the family is not there.
+    pub fn redirected(direction: Direction, port: u16, family: Family) -> io::Result<Self> {
+        let any = match family {
+            Family::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            Family::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let socket = listen(SocketAddr::new(any, port))?;
+        Ok(Self { direction, socket, destination: None })
+    }
+
+    /// Opens a door at `address` whose connections all go to `destination`.
+    ///
+    /// # Errors
+    /// The address is taken or not ours.
+    pub fn fixed(direction: Direction, address: SocketAddr, destination: SocketAddr) -> io::Result<Self> {
+        Ok(Self { direction, socket: listen(address)?, destination: Some(destination) })
+    }
+}
+
+/// Internet protocol version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Takes connections for ever, each walked in a task of its own.
+pub async fn serve<W, F>(door: Door, world: Rc<World>, walk: W)
+where
+    W: Fn(Accepted) -> F + 'static,
+    F: Future<Output = Result<(), Refusal>> + 'static,
+{
+    loop {
+        let stream = match door.socket.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(direction = door.direction.word(), %error, "cannot take a connection");
+                tokio::time::sleep(BREATH).await;
+                continue;
+            }
+        };
+        let direction = door.direction;
+        match admit(stream, &door, &world) {
+            Ok(accepted) => {
+                let guest = world.occupancy.enter();
+                let walking = walk(accepted);
+                let world = world.clone();
+                tokio::task::spawn_local(async move {
+                    if let Err(refusal) = walking.await {
+                        report(direction, &refusal, &world);
+                    }
+                    drop(guest);
+                });
+            }
+            Err(refusal) => report(direction, &refusal, &world),
+        }
+    }
+}
+
+fn admit(stream: TcpStream, door: &Door, world: &World) -> Result<Accepted, Refusal> {
+    let most = world.settings.connections_max;
+    if world.occupancy.count() >= most {
+        return Err(Refusal::new(Reason::TooManyConnections, format!("{most} connections are open on this worker")));
+    }
+    let gone = |error: io::Error| Refusal::new(Reason::ClientAborted, format!("the client left at once: {error}"));
+    let client = stream.peer_addr().map_err(gone)?;
+    let destination = match door.destination {
+        Some(destination) => destination,
+        None => original::destination(&stream)?,
+    };
+    if world.dials.contains(client, destination) {
+        let detail = format!(
+            "our own connection to {destination} was redirected back to us: the redirect rules do not exempt this proxy (see `weft-proxy init`)"
+        );
+        return Err(Refusal::new(Reason::RedirectLoop, detail));
+    }
+    stream.set_nodelay(true).map_err(gone)?;
+    Ok(Accepted { stream, client, destination })
+}
+
+fn report(direction: Direction, refusal: &Refusal, world: &World) {
+    tracing::debug!(direction = direction.word(), room = refusal.reason.room().word(), %refusal, "connection refused");
+    world.recorder.on(Event::Refused { direction, refusal });
+}

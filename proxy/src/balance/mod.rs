@@ -1,0 +1,249 @@
+//! Which endpoint now?
+//!
+//! In: a cluster from the snapshot. Out: [`Chosen`], which counts as load on its endpoint for as long as it lives.
+//! Never: a socket, or a clock of its own.
+
+mod eject;
+mod load;
+mod p2c;
+
+use std::{cell::RefCell, net::SocketAddr, rc::Rc, sync::Arc, time::Instant};
+
+use foldhash::{HashMap, HashMapExt};
+
+use crate::{
+    refusal::{Reason, Refusal},
+    snapshot::{Cluster, Endpoint},
+};
+use eject::Ejection;
+use load::Load;
+use p2c::Dice;
+
+/// What a choice is for; the two have different notions of load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A request: the endpoint that would answer soonest (peak-EWMA of latency, times what it has to do already).
+    Request,
+    /// An opaque connection: the endpoint with the fewest.
+    Connection,
+}
+
+/// A worker's memory of every endpoint it has balanced over.
+#[derive(Debug)]
+pub struct State {
+    groups: RefCell<HashMap<Arc<str>, Group>>,
+    dice: Dice,
+}
+
+/// The live side of one cluster.
+#[derive(Debug)]
+struct Group {
+    /// The cluster as it was when the candidates were last brought in line with it.
+    cluster: Arc<Cluster>,
+    candidates: Vec<Rc<Candidate>>,
+}
+
+/// An endpoint and what this worker has learned about it.
+#[derive(Debug)]
+pub struct Candidate {
+    /// The endpoint as discovery described it.
+    pub endpoint: Arc<Endpoint>,
+    load: Load,
+    ejection: Ejection,
+}
+
+/// An endpoint that was chosen. It carries the load of this choice until it is dropped.
+#[derive(Debug)]
+pub struct Chosen {
+    candidate: Rc<Candidate>,
+    since: Instant,
+}
+
+impl State {
+    /// An empty memory. The same seed and calls give the same choices.
+    pub fn new(seed: u64) -> Self {
+        Self { groups: RefCell::new(HashMap::new()), dice: Dice::new(seed) }
+    }
+
+    /// Chooses an endpoint of `cluster` that is not among `tried`.
+    ///
+    /// # Errors
+    /// [`Reason::NoEndpoint`] when none is left. Ejected endpoints are chosen only when all are ejected: a wrong guess
+    /// about everybody must not turn into an outage of our own making.
+    pub fn choose(&self, cluster: &Arc<Cluster>, work: Work, tried: &[SocketAddr], now: Instant) -> Result<Chosen, Refusal> {
+        if !cluster.discovered {
+            return only(cluster, tried, now);
+        }
+        let mut groups = self.groups.borrow_mut();
+        let group = groups.entry(cluster.name.clone()).or_insert_with(|| Group::new(cluster));
+        group.follow(cluster);
+        let candidate = p2c::pick(&group.candidates, &self.dice, |candidate| {
+            let fresh = !tried.contains(&candidate.endpoint.address);
+            fresh.then(|| (candidate.ejection.holds(now), candidate.load.cost(work, now)))
+        });
+        let candidate = candidate.ok_or_else(|| nothing_left(cluster, tried))?;
+        candidate.load.begin();
+        Ok(Chosen { candidate: candidate.clone(), since: now })
+    }
+
+    /// Forgets clusters that are no longer in use, and tells which endpoints nobody will be sent to again.
+    ///
+    /// `in_use` are the clusters of the current snapshot.
+    pub fn retire<'a>(&self, in_use: impl Iterator<Item = &'a Arc<Cluster>>) -> Vec<SocketAddr> {
+        let in_use: HashMap<&str, &Arc<Cluster>> = in_use.map(|cluster| (&*cluster.name, cluster)).collect();
+        let mut gone = Vec::new();
+        self.groups.borrow_mut().retain(|name, group| {
+            let Some(cluster) = in_use.get(&**name) else {
+                gone.extend(group.candidates.iter().map(|candidate| candidate.endpoint.address));
+                return false;
+            };
+            gone.extend(group.follow(cluster));
+            true
+        });
+        gone
+    }
+}
+
+impl Group {
+    fn new(cluster: &Arc<Cluster>) -> Self {
+        let candidates = welcome(cluster).map(Candidate::new).collect();
+        Self { cluster: cluster.clone(), candidates }
+    }
+
+    /// Brings the candidates in line with `cluster`, keeping what is known of those that stay. Returns who left.
+    fn follow(&mut self, cluster: &Arc<Cluster>) -> Vec<SocketAddr> {
+        if Arc::ptr_eq(&self.cluster, cluster) {
+            return Vec::new();
+        }
+        let mut before: HashMap<Arc<Endpoint>, Rc<Candidate>> =
+            self.candidates.drain(..).map(|candidate| (candidate.endpoint.clone(), candidate)).collect();
+        self.candidates
+            .extend(welcome(cluster).map(|endpoint| before.remove(&endpoint).unwrap_or_else(|| Candidate::new(endpoint))));
+        self.cluster = cluster.clone();
+        before.into_keys().map(|endpoint| endpoint.address).collect()
+    }
+}
+
+/// The endpoint of a cluster that has just the address somebody dialled. Nothing is remembered of it.
+fn only(cluster: &Cluster, tried: &[SocketAddr], now: Instant) -> Result<Chosen, Refusal> {
+    let endpoint = cluster.endpoints.first().filter(|endpoint| !tried.contains(&endpoint.address));
+    let candidate = Candidate::new(endpoint.ok_or_else(|| nothing_left(cluster, tried))?.clone());
+    candidate.load.begin();
+    Ok(Chosen { candidate, since: now })
+}
+
+/// Endpoints that may be sent new work.
+fn welcome(cluster: &Cluster) -> impl Iterator<Item = Arc<Endpoint>> {
+    cluster.endpoints.iter().filter(|endpoint| !endpoint.draining).cloned()
+}
+
+fn nothing_left(cluster: &Cluster, tried: &[SocketAddr]) -> Refusal {
+    let name = &cluster.name;
+    let total = cluster.endpoints.len();
+    let detail = match (total, tried.len()) {
+        (0, _) => format!("{name} has no endpoint that is ready"),
+        (_, 0) => format!("all {total} endpoints of {name} are leaving"),
+        (_, tried) => format!("all {tried} endpoints of {name} that could be tried have failed"),
+    };
+    Refusal::new(Reason::NoEndpoint, detail)
+}
+
+impl Candidate {
+    fn new(endpoint: Arc<Endpoint>) -> Rc<Self> {
+        Rc::new(Self { endpoint, load: Load::default(), ejection: Ejection::default() })
+    }
+}
+
+impl Chosen {
+    /// The endpoint.
+    pub fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.candidate.endpoint
+    }
+
+    /// It answered at `now`.
+    pub fn answered(&self, now: Instant) {
+        self.candidate.load.observe(now.saturating_duration_since(self.since), now);
+        self.candidate.ejection.forgive();
+    }
+
+    /// It could not be reached, or was not who it should be: nobody is sent there for a while.
+    pub fn failed(&self, now: Instant) {
+        self.candidate.ejection.strike(now);
+    }
+}
+
+impl Drop for Chosen {
+    fn drop(&mut self) {
+        self.candidate.load.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn endpoint(host: u8, draining: bool) -> Arc<Endpoint> {
+        let address = SocketAddr::from(([10, 77, 0, host], 80));
+        Arc::new(Endpoint { address, identity: None, workload: "cart".into(), namespace: "shop".into(), draining })
+    }
+
+    fn cluster(endpoints: Vec<Arc<Endpoint>>) -> Arc<Cluster> {
+        Arc::new(Cluster { name: "cart".into(), endpoints, discovered: true })
+    }
+
+    #[test]
+    fn an_endpoint_that_leaves_is_chosen_no_more_and_reported_once() {
+        let state = State::new(1);
+        let now = crate::clock::now();
+        let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
+        state.choose(&both, Work::Request, &[], now).unwrap();
+        let one = cluster(vec![endpoint(1, false), endpoint(2, true)]);
+        assert_eq!(state.retire([&one].into_iter()), [endpoint(2, false).address]);
+        assert_eq!(state.retire([&one].into_iter()), []);
+        for _ in 0..50 {
+            assert_eq!(state.choose(&one, Work::Request, &[], now).unwrap().endpoint().address, endpoint(1, false).address);
+        }
+    }
+
+    #[test]
+    fn what_was_tried_is_not_tried_again() {
+        let state = State::new(1);
+        let now = crate::clock::now();
+        let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
+        let tried = [endpoint(1, false).address, endpoint(2, false).address];
+        assert_eq!(state.choose(&both, Work::Request, &tried[..1], now).unwrap().endpoint().address, tried[1]);
+        assert_eq!(state.choose(&both, Work::Request, &tried, now).unwrap_err().reason, Reason::NoEndpoint);
+    }
+
+    #[test]
+    fn an_ejected_endpoint_is_avoided_until_its_time_is_over() {
+        let state = State::new(7);
+        let now = crate::clock::now();
+        let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
+        let bad = loop {
+            let chosen = state.choose(&both, Work::Request, &[], now).unwrap();
+            if chosen.endpoint().address == endpoint(1, false).address {
+                break chosen;
+            }
+        };
+        bad.failed(now);
+        drop(bad);
+        for _ in 0..50 {
+            assert_eq!(state.choose(&both, Work::Request, &[], now).unwrap().endpoint().address, endpoint(2, false).address);
+        }
+        let later = now + Duration::from_secs(60);
+        assert!((0..50).any(|_| state.choose(&both, Work::Request, &[], later).unwrap().endpoint().address == endpoint(1, false).address));
+    }
+
+    #[test]
+    fn connections_go_where_there_are_fewest() {
+        let state = State::new(3);
+        let now = crate::clock::now();
+        let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
+        let held: Vec<_> = (0..10).map(|_| state.choose(&both, Work::Connection, &[], now).unwrap()).collect();
+        let first = held.iter().filter(|chosen| chosen.endpoint().address == endpoint(1, false).address).count();
+        assert_eq!(first, 5);
+    }
+}

@@ -1,0 +1,72 @@
+//! The mesh hop: TLS 1.3 with both sides' SPIFFE identities, HTTP/2 inside, one connection for everything.
+
+use std::{io, net::SocketAddr, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use certs::verify::{self, VerifyError};
+use http::{Method, Request, StatusCode, Uri, uri::Authority};
+use rustls_pki_types::ServerName;
+use tokio_rustls::TlsConnector;
+
+use super::{Pipe, multiplex, multiplex::Multiplexed, tcp};
+use crate::{
+    events::{Direction, Event},
+    hop,
+    refusal::{Reason, Refusal},
+    snapshot::Endpoint,
+    world::World,
+};
+
+/// Opens a mesh connection to `endpoint`, which must prove the identity discovery promised.
+pub(super) async fn connect(endpoint: Arc<Endpoint>, world: Rc<World>) -> Result<multiplex::Opened, Refusal> {
+    let address = endpoint.address;
+    let (Some(identity), Some(expected)) = (world.identity.current(), &endpoint.identity) else {
+        let detail = format!("{address} is to be reached over mesh TLS, and this proxy holds no certificate yet");
+        return Err(Refusal::new(Reason::NoIdentity, detail));
+    };
+    let patience = world.settings.connect_timeout;
+    let opening = async {
+        let (stream, dial) = tcp::dial(address, &world).await?;
+        let connector = TlsConnector::from(identity.mesh_client(expected));
+        // Peers are told by their SPIFFE ID; an address as server name keeps SNI off the wire.
+        let stream = connector.connect(ServerName::from(address.ip()), stream).await.map_err(|error| refuse(address, &error))?;
+        world.recorder.on(Event::Handshake { direction: Direction::Outbound });
+        multiplex::handshake(address, stream, dial).await
+    };
+    tokio::time::timeout(patience, opening).await.unwrap_or_else(|_| {
+        let seconds = patience.as_secs_f32();
+        Err(Refusal::new(Reason::ConnectTimeout, format!("{address} did not finish its mesh handshake within {seconds} s")))
+    })
+}
+
+/// Opens a tunnel for opaque bytes (an HTTP/2 CONNECT stream, RFC 9113 section 8.5).
+pub(super) async fn tunnel(mut sender: Multiplexed, endpoint: SocketAddr, world: &World) -> Result<Pipe, Refusal> {
+    let refused = |what: String| Refusal::new(Reason::TunnelRefused, format!("{endpoint} would not open a tunnel: {what}"));
+    let mut request = Request::new(());
+    *request.method_mut() = Method::CONNECT;
+    *request.uri_mut() = authority(endpoint).map_err(|error| refused(error.to_string()))?;
+    hop::introduce(request.headers_mut(), &world.me.workload, None);
+    let (response, send) = sender.send_request(request, false).map_err(|error| refused(error.to_string()))?;
+    let response = response.await.map_err(|error| refused(error.to_string()))?;
+    if response.status() != StatusCode::OK {
+        let reason = hop::reason(response.headers()).unwrap_or("no reason given");
+        return Err(refused(format!("status {}, {reason}", response.status().as_u16())));
+    }
+    Ok(Pipe::tunnel(response.into_body(), send))
+}
+
+fn authority(endpoint: SocketAddr) -> Result<Uri, http::Error> {
+    let authority = Authority::from_maybe_shared(Bytes::from(endpoint.to_string()))?;
+    Ok(Uri::from(authority))
+}
+
+fn refuse(endpoint: SocketAddr, error: &io::Error) -> Refusal {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls.and_then(verify::explain) {
+        Some(why @ VerifyError::WrongIdentity { .. }) => {
+            Refusal::new(Reason::ServerIdentity, format!("{endpoint} is not who discovery said: {why}"))
+        }
+        Some(why) => Refusal::new(Reason::ServerCertificate, format!("the certificate of {endpoint} is refused: {why}")),
+        None => Refusal::new(Reason::ServerCertificate, format!("the mesh handshake with {endpoint} failed: {error}")),
+    }
+}

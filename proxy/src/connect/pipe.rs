@@ -1,0 +1,65 @@
+//! One end of an opaque connection: a TCP stream, or a tunnel through the mesh.
+
+use std::future::poll_fn;
+
+use bytes::{Bytes, BytesMut};
+use h2::{RecvStream, SendStream};
+use tokio::net::TcpStream;
+
+use super::dials::Dial;
+use crate::detect::{MaySpeakFirst, Peeked};
+
+/// One end of an opaque connection.
+pub enum Pipe {
+    /// A TCP connection.
+    Tcp {
+        /// What was already read of it.
+        seen: Bytes,
+        /// The rest.
+        stream: TcpStream,
+        /// Our own dial, when we dialled it: remembered for as long as this lives.
+        _dial: Option<Dial>,
+    },
+    /// A CONNECT stream of a mesh connection.
+    Tunnel {
+        /// What was already read of it. Its flow control is not released yet.
+        seen: Option<Bytes>,
+        /// What comes.
+        receive: RecvStream,
+        /// What goes.
+        send: SendStream<Bytes>,
+    },
+}
+
+impl Pipe {
+    /// A connection we dialled.
+    pub fn server(stream: TcpStream, dial: Dial) -> Self {
+        Self::Tcp { seen: Bytes::new(), stream, _dial: Some(dial) }
+    }
+
+    /// A tunnel.
+    pub fn tunnel(receive: RecvStream, send: SendStream<Bytes>) -> Self {
+        Self::Tunnel { seen: None, receive, send }
+    }
+}
+
+impl From<Peeked> for Pipe {
+    fn from(peeked: Peeked) -> Self {
+        let (seen, stream): (BytesMut, TcpStream) = peeked.into_parts();
+        Self::Tcp { seen: seen.freeze(), stream, _dial: None }
+    }
+}
+
+impl MaySpeakFirst for Pipe {
+    async fn spoke(&mut self) {
+        match self {
+            // An error is news too; whoever relays will meet it again.
+            Self::Tcp { stream, .. } => drop(stream.readable().await),
+            Self::Tunnel { seen, receive, .. } => {
+                if seen.is_none() {
+                    *seen = poll_fn(|cx| receive.poll_data(cx)).await.and_then(Result::ok);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The walk of a connection, in the order its bytes travel. The only file that knows every room.
+//!
+//! ```text
+//! accept ─▶ detect ─┬─ bytes ────▶            route ─▶ balance ─▶ connect ─▶ relay
+//!                   ├─ requests ─▶ for each:  route ─▶ balance ─▶ connect ─▶ relay
+//!                   └─ mesh ─────▶ each stream is one or the other
+//! ```
+
+use std::{cell::RefCell, net::SocketAddr, rc::Rc, sync::Arc, time::Instant};
+
+use certs::name::SpiffeId;
+use http::{HeaderMap, HeaderValue, Request, Response, Version, header::CONTENT_TYPE};
+use http_body::Body;
+use smallvec::SmallVec;
+
+use crate::{
+    accept::Accepted,
+    balance::{Chosen, Work},
+    clock, connect,
+    connect::Pipe,
+    detect::{self, Detected, MaySpeakFirst},
+    events::{Edge, Event, HttpVersion},
+    hop::{self, Introduction},
+    meter::{Answered, Meter, Tally},
+    payload::Payload,
+    refusal::{Reason, Refusal, Retry},
+    relay::{self, Call, Unsent},
+    route::{self, Caller, Permit},
+    side::Side,
+    snapshot::{Destination, Endpoint},
+    world::World,
+};
+
+/// Attempts at one request or connection before it is given up.
+const ATTEMPTS: u32 = 3;
+
+/// Edges a walk remembers; a connection rarely needs more than its destination has endpoints.
+const EDGES_MAX: usize = 16;
+
+/// Walks one connection from its first byte to its last.
+///
+/// # Errors
+/// Why it ended early. The client has been told as well as its protocol allows.
+pub async fn walk(conn: Accepted, side: Side, world: Rc<World>) -> Result<(), Refusal> {
+    let version = world.snapshots.current().version;
+    let destination = side.destination(conn.destination, &world).await?;
+    let expected = side.expects(&destination);
+    let caller = Caller { address: conn.client, identity: None };
+    let walk = Rc::new(Walk::new(side, caller, (version, destination), world));
+    let world = &walk.world;
+    let drain = world.drain.clone();
+    match detect::protocol(conn, expected, world, open(&walk, None)).await? {
+        Detected::Bytes { client, server } => {
+            let server = match server {
+                Some(server) => server,
+                None => open(&walk, None).await?,
+            };
+            carry(&walk, client.into(), server).await;
+            Ok(())
+        }
+        Detected::Requests { client, version: HttpVersion::One } => {
+            relay::http1(client, drain, |request| forward(walk.clone(), request)).await
+        }
+        Detected::Requests { client, version: HttpVersion::Two } => {
+            let walk = walk.clone();
+            relay::http2(client, drain, move |call| answer(walk.clone(), call)).await
+        }
+        Detected::Mesh(peer) => {
+            let walk = Rc::new(walk.of_peer(detect::peer(&peer)?));
+            relay::http2(*peer, drain, move |call| answer(walk.clone(), call)).await
+        }
+    }
+}
+
+/// Somebody on the way to a destination: what every step of a walk needs to know.
+struct Walk {
+    side: Side,
+    caller: Caller,
+    world: Rc<World>,
+    /// What is known of the destination, and the version of the snapshot that said so.
+    known: RefCell<(u64, Arc<Destination>)>,
+    edges: RefCell<Vec<(Arc<Endpoint>, Option<HeaderValue>, Edge)>>,
+}
+
+impl Walk {
+    fn new(side: Side, caller: Caller, known: (u64, Arc<Destination>), world: Rc<World>) -> Self {
+        Self { side, caller, world, known: RefCell::new(known), edges: RefCell::default() }
+    }
+
+    /// The same walk, now that the caller has proved who it is.
+    fn of_peer(&self, identity: SpiffeId) -> Self {
+        let caller = Caller { address: self.caller.address, identity: Some(identity) };
+        Self::new(self.side, caller, self.known.borrow().clone(), self.world.clone())
+    }
+
+    /// The destination as the current snapshot describes it: a client's connection may outlive many of them.
+    fn destination(&self) -> Arc<Destination> {
+        let (version, destination) = &mut *self.known.borrow_mut();
+        let snapshot = self.world.snapshots.current();
+        if snapshot.version != *version {
+            *version = snapshot.version;
+            *destination = self.side.described(destination, &snapshot);
+        }
+        destination.clone()
+    }
+
+    /// What the sender's proxy told beside the message. Taken off always, believed only of a peer.
+    fn introduction(&self, headers: &mut HeaderMap) -> Introduction {
+        let told = hop::take(headers);
+        if self.caller.identity.is_some() { told } else { Introduction::default() }
+    }
+
+    /// The counters for work of this walk on `chosen`.
+    fn edge(&self, workload: Option<&HeaderValue>, chosen: &Chosen) -> Edge {
+        let mut edges = self.edges.borrow_mut();
+        let endpoint = chosen.endpoint();
+        let known = edges.iter().find(|(of, by, _)| Arc::ptr_eq(of, endpoint) && by.as_ref() == workload);
+        if let Some((_, _, edge)) = known {
+            return edge.clone();
+        }
+        let name = workload.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let edge = self.side.edge(&self.caller, name, &self.known.borrow().1, endpoint, &self.world);
+        if edges.len() >= EDGES_MAX {
+            edges.clear();
+        }
+        edges.push((endpoint.clone(), workload.cloned(), edge.clone()));
+        edge
+    }
+
+    fn refused(&self, refusal: &Refusal) {
+        let direction = self.side.direction;
+        tracing::debug!(direction = direction.word(), room = refusal.reason.room().word(), %refusal, "refused");
+        self.world.recorder.on(Event::Refused { direction, refusal });
+    }
+}
+
+/// What was tried already, and how often one may try.
+struct Attempts {
+    left: u32,
+    failed: SmallVec<[SocketAddr; 4]>,
+}
+
+impl Attempts {
+    fn new() -> Self {
+        Self { left: ATTEMPTS, failed: SmallVec::new() }
+    }
+
+    /// Goes on to another attempt, or gives up with `refusal`. Only work that cannot have begun is attempted again.
+    fn next(&mut self, refusal: Refusal) -> Result<(), Refusal> {
+        self.left -= 1;
+        if self.left == 0 || refusal.retry == Retry::Unsafe {
+            return Err(refusal);
+        }
+        tracing::debug!(%refusal, "trying again");
+        Ok(())
+    }
+
+    /// The same, keeping away from the endpoint that failed.
+    fn elsewhere(&mut self, refusal: Refusal, chosen: &Chosen) -> Result<(), Refusal> {
+        if refusal.reason != Reason::NoIdentity {
+            chosen.failed(clock::now());
+        }
+        self.failed.push(chosen.endpoint().address);
+        self.next(refusal)
+    }
+}
+
+/// One stream of an HTTP/2 connection.
+async fn answer(walk: Rc<Walk>, call: Call) -> Option<Response<Payload>> {
+    match call {
+        Call::Request(request) => Some(forward(walk, request).await),
+        Call::Tunnel(head, tunnel) => {
+            if let Err(refusal) = pass(&walk, head, tunnel).await {
+                walk.refused(&refusal);
+            }
+            None
+        }
+    }
+}
+
+/// A tunnel that a peer asks for: its other end is the server.
+async fn pass(walk: &Walk, mut head: Request<()>, tunnel: relay::Tunnel) -> Result<(), Refusal> {
+    let workload = walk.introduction(head.headers_mut()).workload;
+    let opened = match walk.caller.identity {
+        Some(_) => open(walk, workload.as_ref()).await,
+        // CONNECT asks a proxy to dial for somebody; only peers of the mesh may ask that of us.
+        None => Err(Refusal::new(Reason::BadRequest, "CONNECT is taken from peers of the mesh alone")),
+    };
+    match opened {
+        Ok(server) => {
+            carry(walk, tunnel.grant()?, server).await;
+            Ok(())
+        }
+        Err(refusal) => {
+            tunnel.refuse(&refusal);
+            Err(refusal)
+        }
+    }
+}
+
+/// A server that was opened for bytes, and what is held while they flow.
+struct Opened {
+    pipe: Pipe,
+    edge: Edge,
+    since: Instant,
+    _held: (Chosen, Permit),
+}
+
+impl MaySpeakFirst for Opened {
+    async fn spoke(&mut self) {
+        self.pipe.spoke().await;
+    }
+}
+
+/// Routes a connection and opens a line for its bytes.
+async fn open(walk: &Walk, workload: Option<&HeaderValue>) -> Result<Opened, Refusal> {
+    let since = clock::now();
+    let routed = route::connection(&walk.destination(), &walk.caller)?;
+    let mut attempts = Attempts::new();
+    loop {
+        let chosen = walk.world.balance.choose(&routed.cluster, Work::Connection, &attempts.failed, clock::now())?;
+        match connect::bytes(&chosen, &walk.world).await {
+            Ok(pipe) => {
+                chosen.answered(clock::now());
+                let edge = walk.edge(workload, &chosen);
+                return Ok(Opened { pipe, edge, since, _held: (chosen, routed.permit) });
+            }
+            Err(refusal) => attempts.elsewhere(refusal, &chosen)?,
+        }
+    }
+}
+
+/// Carries bytes between a client and the server that was opened for it.
+async fn carry(walk: &Walk, client: Pipe, server: Opened) {
+    let Opened { pipe, edge, since, _held } = server;
+    let recorder = &walk.world.recorder;
+    recorder.on(Event::Opened { edge: &edge });
+    let carried = relay::bytes(client, pipe).await;
+    let took = clock::now().saturating_duration_since(since);
+    recorder.on(Event::Closed { edge: &edge, took, sent: carried.sent, received: carried.received });
+}
+
+/// Carries one request to an endpoint, and its answer back.
+async fn forward(walk: Rc<Walk>, mut request: Request<Payload>) -> Response<Payload> {
+    let began = clock::now();
+    let told = walk.introduction(request.headers_mut());
+    let version = told.version.unwrap_or(request.version());
+    let facts = Facts { began, version, workload: told.workload };
+    // Kept in case it is refused: the request itself is gone by then.
+    let kind = request.headers().get(CONTENT_TYPE).cloned();
+    deliver(&walk, request, facts).await.unwrap_or_else(|refusal| {
+        walk.refused(&refusal);
+        relay::refuse(&refusal, kind.as_ref())
+    })
+}
+
+/// What is known of a request beside the request.
+struct Facts {
+    began: Instant,
+    /// What the client spoke, at the far end of the mesh hop.
+    version: Version,
+    /// Workload the client's proxy named.
+    workload: Option<HeaderValue>,
+}
+
+async fn deliver(walk: &Walk, request: Request<Payload>, facts: Facts) -> Result<Response<Payload>, Refusal> {
+    let world = &walk.world;
+    let routed = route::request(&walk.destination(), request.uri().path(), &walk.caller)?;
+    let version = if facts.version == Version::HTTP_2 { HttpVersion::Two } else { HttpVersion::One };
+    let (mut request, sent) = tallied(request);
+    let mut attempts = Attempts::new();
+    loop {
+        let chosen = world.balance.choose(&routed.cluster, Work::Request, &attempts.failed, clock::now())?;
+        let line = match connect::requests(&chosen, version, world).await {
+            Ok(line) => line,
+            Err(refusal) => {
+                attempts.elsewhere(refusal, &chosen)?;
+                continue;
+            }
+        };
+        if line.is_mesh() {
+            let version = (version == HttpVersion::One).then_some(facts.version);
+            hop::introduce(request.headers_mut(), &world.me.workload, version);
+        }
+        let method = request.method().clone();
+        match relay::exchange(line, request, facts.version).await {
+            Ok((mut response, line)) => {
+                chosen.answered(clock::now());
+                hop::take(response.headers_mut());
+                let edge = walk.edge(facts.workload.as_ref(), &chosen);
+                let answered = Answered { edge, method, status: response.status(), version, began: facts.began, sent };
+                let meter = Meter::new(answered, line, chosen, routed.permit, world.clone());
+                return Ok(response.map(|body| body.witnessed(Box::new(meter))));
+            }
+            Err(Unsent { refusal, request: Some(unsent) }) => {
+                // A kept line that its server had closed says nothing against the endpoint: the same one may be next.
+                attempts.next(refusal)?;
+                request = unsent;
+                hop::take(request.headers_mut());
+            }
+            Err(Unsent { refusal, request: None }) => return Err(refusal),
+        }
+    }
+}
+
+/// Counts a request's body, if it has one.
+fn tallied(request: Request<Payload>) -> (Request<Payload>, Option<Tally>) {
+    if request.body().is_end_stream() {
+        return (request, None);
+    }
+    let tally = Tally::default();
+    let request = request.map(|body| body.witnessed(Box::new(tally.clone())));
+    (request, Some(tally))
+}

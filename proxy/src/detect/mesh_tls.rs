@@ -1,0 +1,101 @@
+//! Telling mesh TLS from the app's own, and ending it.
+
+use std::{io, time::Duration};
+
+use certs::{name::SpiffeId, tls::MESH_ALPN, verify};
+use rustls::server::{Accepted, Acceptor};
+use tokio::net::TcpStream;
+use tokio_rustls::{StartHandshake, server::TlsStream};
+
+use super::Peeked;
+use crate::{
+    events::{Direction, Event},
+    refusal::{Reason, Refusal},
+    world::World,
+};
+
+/// A peer that has not finished its handshake by then is let go.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+
+/// A ClientHello being read; it may come in many pieces.
+#[derive(Default)]
+pub(super) struct Hello {
+    acceptor: Acceptor,
+    read: usize,
+}
+
+/// What a ClientHello amounts to so far.
+pub(super) enum Reading {
+    NeedMore,
+    /// It offers the mesh's ALPN.
+    Mesh(Box<Accepted>),
+    /// The app's own TLS, or something that only began like TLS.
+    Other,
+}
+
+impl Hello {
+    /// Reads what is new in `seen`, which begins with the connection's first byte.
+    pub(super) fn read(&mut self, seen: &[u8]) -> Reading {
+        while self.read < seen.len() {
+            match self.acceptor.read_tls(&mut &seen[self.read..]) {
+                Ok(0) | Err(_) => return Reading::Other,
+                Ok(length) => self.read += length,
+            }
+            match self.acceptor.accept() {
+                Ok(None) => {}
+                Ok(Some(accepted)) if offers_mesh(&accepted) && self.read == seen.len() => {
+                    return Reading::Mesh(Box::new(accepted));
+                }
+                Ok(Some(_)) | Err(_) => return Reading::Other,
+            }
+        }
+        Reading::NeedMore
+    }
+}
+
+fn offers_mesh(accepted: &Accepted) -> bool {
+    accepted.client_hello().alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == MESH_ALPN))
+}
+
+/// Ends mesh TLS: from here on the peer has proved who it is.
+pub(super) async fn finish(hello: Accepted, client: Peeked, world: &World) -> Result<TlsStream<TcpStream>, Refusal> {
+    let Some(identity) = world.identity.current() else {
+        return Err(Refusal::new(Reason::NoIdentity, "a peer asked for mesh TLS, and this proxy holds no certificate yet"));
+    };
+    // The bytes read so far are all inside `hello`: `Hello::read` insists on it.
+    let (_, stream) = client.into_parts();
+    let handshake = StartHandshake::from_parts(hello, stream).into_stream(identity.mesh_server());
+    match tokio::time::timeout(HANDSHAKE_MAX, handshake).await {
+        Ok(Ok(stream)) => {
+            world.recorder.on(Event::Handshake { direction: Direction::Inbound });
+            Ok(stream)
+        }
+        Ok(Err(error)) => Err(refuse(&error)),
+        Err(_) => Err(Refusal::new(Reason::MalformedTls, "the peer did not finish its mesh handshake within 10 s")),
+    }
+}
+
+/// Who the peer of a mesh connection proved to be.
+///
+/// # Errors
+/// Its certificate does not name exactly one identity; the handshake has checked that already.
+pub fn peer(stream: &TlsStream<TcpStream>) -> Result<SpiffeId, Refusal> {
+    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let certificate = certificate.ok_or_else(|| Refusal::new(Reason::ClientCertificate, "the peer showed no certificate"))?;
+    verify::peer_id(certificate)
+        .map_err(|why| Refusal::new(Reason::ClientCertificate, format!("the peer's certificate is refused: {why}")))
+}
+
+fn refuse(error: &io::Error) -> Refusal {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls {
+        Some(tls) => match verify::explain(tls) {
+            Some(why) => Refusal::new(Reason::ClientCertificate, format!("the peer's certificate is refused: {why}")),
+            None if matches!(tls, rustls::Error::NoCertificatesPresented) => {
+                Refusal::new(Reason::ClientCertificate, "the peer began mesh TLS and showed no certificate")
+            }
+            None => Refusal::new(Reason::MalformedTls, format!("the peer's mesh handshake failed: {tls}")),
+        },
+        None => Refusal::new(Reason::MalformedTls, format!("the peer left in its mesh handshake: {error}")),
+    }
+}

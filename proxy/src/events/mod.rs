@@ -1,0 +1,146 @@
+//! What happened, told once; metrics and the access log are its readers.
+//!
+//! In: one [`Event`] at each door of the corridor. Out: counters in memory of the worker's own, read by the admin page
+//! when somebody scrapes. Never: a lock on the path of a request, or a counter in another room.
+
+mod access_log;
+mod edge;
+mod histogram;
+mod metrics;
+mod series;
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+
+use crate::refusal::Refusal;
+
+pub use access_log::AccessLog;
+pub use edge::{Edge, Labels, Party};
+pub use metrics::Metrics;
+pub use series::Registry;
+
+/// Which way a connection goes, seen from the app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Somebody calls the app.
+    Inbound,
+    /// The app calls somebody.
+    Outbound,
+}
+
+impl Direction {
+    /// The word in metrics and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
+/// Version of HTTP that the client spoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HttpVersion {
+    /// HTTP/1.0 or HTTP/1.1.
+    One,
+    /// HTTP/2, gRPC included.
+    Two,
+}
+
+impl HttpVersion {
+    /// The value of `network.protocol.version` in OpenTelemetry's semantic conventions.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::One => "1.1",
+            Self::Two => "2",
+        }
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A request ended, well or badly.
+    Request {
+        /// Between whom.
+        edge: &'a Edge,
+        /// What was asked.
+        method: &'a Method,
+        /// What was answered.
+        status: StatusCode,
+        /// In which version the client spoke.
+        version: HttpVersion,
+        /// From the request's head to the end of the answer.
+        took: Duration,
+        /// Payload bytes from client to server.
+        sent: u64,
+        /// Payload bytes from server to client.
+        received: u64,
+    },
+    /// An opaque connection was carried to its server.
+    Opened {
+        /// Between whom.
+        edge: &'a Edge,
+    },
+    /// An opaque connection ended.
+    Closed {
+        /// Between whom.
+        edge: &'a Edge,
+        /// How long it lived.
+        took: Duration,
+        /// Bytes from client to server.
+        sent: u64,
+        /// Bytes from server to client.
+        received: u64,
+    },
+    /// A mesh TLS handshake succeeded.
+    Handshake {
+        /// Which side of it we were: inbound is the TLS server.
+        direction: Direction,
+    },
+    /// A walk ended early.
+    Refused {
+        /// Which way it was going.
+        direction: Direction,
+        /// Why.
+        refusal: &'a Refusal,
+    },
+}
+
+/// Where a worker tells what happened. One per worker, never shared between threads.
+#[derive(Debug)]
+pub struct Recorder {
+    series: series::Local,
+    log: AccessLog,
+}
+
+impl Recorder {
+    /// A recorder whose counters show up in `registry`.
+    pub fn new(registry: &Registry, log: AccessLog) -> Self {
+        Self { series: series::Local::new(registry.clone()), log }
+    }
+
+    /// Counters for what happens between two parties. The same labels give the same edge.
+    pub fn edge(&self, labels: Labels) -> Edge {
+        self.series.edge(labels)
+    }
+
+    /// Hears of `event`.
+    pub fn on(&self, event: Event<'_>) {
+        self.log.on(&event);
+        match event {
+            Event::Request { edge, method, status, version, took, sent, received } => {
+                edge.request(&self.series, method, status, version, took);
+                edge.carried(sent, received);
+            }
+            Event::Opened { edge } => edge.opened(),
+            Event::Closed { edge, took, sent, received } => {
+                edge.closed(took);
+                edge.carried(sent, received);
+            }
+            Event::Handshake { direction } => self.series.handshake(direction),
+            Event::Refused { direction, refusal } => self.series.refused(direction, refusal.reason),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The only writer of snapshots: from control, or from a file.
+//!
+//! In: what workers ask, and what control answers. Out: whole snapshots. Never: a half-known destination; one edit in the
+//! cluster becomes one new snapshot.
+
+mod delta;
+mod file;
+mod resources;
+mod stream;
+mod translate;
+
+pub use file::{Listener, answer_unknown, load};
+pub use stream::{Given, follow};

@@ -1,0 +1,200 @@
+//! The xDS resources we hold, decoded, and which others they point at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost::Message;
+use wire::{
+    envoy::{
+        config::{
+            cluster::v3::Cluster, endpoint::v3::ClusterLoadAssignment, listener::v3::Listener, route::v3::RouteConfiguration,
+        },
+        extensions::filters::network::{
+            http_connection_manager::v3::{HttpConnectionManager, http_connection_manager::RouteSpecifier},
+            tcp_proxy::v3::{TcpProxy, tcp_proxy::ClusterSpecifier},
+        },
+    },
+    names,
+};
+
+/// A resource type we speak, in the order in which a whole answer is made of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind {
+    Listener,
+    Route,
+    Cluster,
+    Endpoints,
+}
+
+impl Kind {
+    pub(super) const ALL: [Kind; 4] = [Kind::Listener, Kind::Route, Kind::Cluster, Kind::Endpoints];
+
+    pub(super) fn type_url(self) -> &'static str {
+        match self {
+            Self::Listener => names::LISTENER,
+            Self::Route => names::ROUTE_CONFIGURATION,
+            Self::Cluster => names::CLUSTER,
+            Self::Endpoints => names::CLUSTER_LOAD_ASSIGNMENT,
+        }
+    }
+
+    pub(super) fn from_type_url(url: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.type_url() == url)
+    }
+}
+
+/// A resource with its version, or the knowledge that there is none of that name.
+#[derive(Clone, Debug)]
+pub(super) enum Held<T> {
+    Present { version: String, resource: T },
+    Absent,
+}
+
+impl<T> Held<T> {
+    pub(super) fn present(&self) -> Option<(&str, &T)> {
+        match self {
+            Self::Present { version, resource } => Some((version, resource)),
+            Self::Absent => None,
+        }
+    }
+}
+
+/// A listener, taken apart into what we use of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Entry {
+    pub(super) listener: Listener,
+    /// Route configuration for requests, if it takes any.
+    pub(super) requests: Option<String>,
+    /// Cluster for opaque connections, if it takes any.
+    pub(super) bytes: Option<String>,
+}
+
+/// All resources held, by name.
+#[derive(Debug, Default)]
+pub(super) struct Resources {
+    pub(super) listeners: BTreeMap<String, Held<Entry>>,
+    pub(super) routes: BTreeMap<String, Held<RouteConfiguration>>,
+    pub(super) clusters: BTreeMap<String, Held<Cluster>>,
+    pub(super) endpoints: BTreeMap<String, Held<ClusterLoadAssignment>>,
+}
+
+impl Resources {
+    /// Takes one resource in.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the NACK. Nothing is changed then.
+    pub(super) fn insert(&mut self, kind: Kind, name: &str, version: &str, body: &[u8]) -> Result<(), String> {
+        let version = version.to_owned();
+        match kind {
+            Kind::Listener => put(&mut self.listeners, name, version, entry(name, decode(name, body)?)?),
+            Kind::Route => put(&mut self.routes, name, version, decode(name, body)?),
+            Kind::Cluster => put(&mut self.clusters, name, version, decode(name, body)?),
+            Kind::Endpoints => put(&mut self.endpoints, name, version, decode(name, body)?),
+        }
+        Ok(())
+    }
+
+    /// There is no resource of that name.
+    pub(super) fn absent(&mut self, kind: Kind, name: &str) {
+        let name = name.to_owned();
+        match kind {
+            Kind::Listener => drop(self.listeners.insert(name, Held::Absent)),
+            Kind::Route => drop(self.routes.insert(name, Held::Absent)),
+            Kind::Cluster => drop(self.clusters.insert(name, Held::Absent)),
+            Kind::Endpoints => drop(self.endpoints.insert(name, Held::Absent)),
+        }
+    }
+
+    /// Lets go of a resource nobody needs.
+    pub(super) fn forget(&mut self, kind: Kind, name: &str) {
+        match kind {
+            Kind::Listener => drop(self.listeners.remove(name)),
+            Kind::Route => drop(self.routes.remove(name)),
+            Kind::Cluster => drop(self.clusters.remove(name)),
+            Kind::Endpoints => drop(self.endpoints.remove(name)),
+        }
+    }
+
+    /// Names and versions held of one kind.
+    pub(super) fn versions(&self, kind: Kind) -> BTreeMap<String, String> {
+        fn of<T>(map: &BTreeMap<String, Held<T>>) -> BTreeMap<String, String> {
+            map.iter().filter_map(|(name, held)| held.present().map(|(version, _)| (name.clone(), version.to_owned()))).collect()
+        }
+        match kind {
+            Kind::Listener => of(&self.listeners),
+            Kind::Route => of(&self.routes),
+            Kind::Cluster => of(&self.clusters),
+            Kind::Endpoints => of(&self.endpoints),
+        }
+    }
+
+    /// Names of `kind` that the held resources point at. Listeners are asked for by workers, so none point at those.
+    pub(super) fn pointed_at(&self, kind: Kind) -> BTreeSet<String> {
+        let entries = || self.listeners.values().filter_map(|held| held.present().map(|(_, entry)| entry));
+        let clusters = || {
+            let routed = self.routes.values().filter_map(Held::present).flat_map(|(_, routes)| cluster_names(routes));
+            routed.chain(entries().filter_map(|entry| entry.bytes.clone()))
+        };
+        match kind {
+            Kind::Listener => BTreeSet::new(),
+            Kind::Route => entries().filter_map(|entry| entry.requests.clone()).collect(),
+            // Endpoints go by their cluster's name, so both can be asked for at once.
+            Kind::Cluster | Kind::Endpoints => clusters().collect(),
+        }
+    }
+}
+
+/// The clusters a route configuration sends to.
+pub(super) fn cluster_names(routes: &RouteConfiguration) -> impl Iterator<Item = String> + '_ {
+    use wire::envoy::config::route::v3::{route::Action, route_action::ClusterSpecifier};
+    routes.virtual_hosts.iter().flat_map(|host| &host.routes).filter_map(|route| match &route.action {
+        Some(Action::Route(action)) => match &action.cluster_specifier {
+            Some(ClusterSpecifier::Cluster(name)) => Some(name.clone()),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+fn put<T>(map: &mut BTreeMap<String, Held<T>>, name: &str, version: String, resource: T) {
+    map.insert(name.to_owned(), Held::Present { version, resource });
+}
+
+fn decode<T: Message + Default>(name: &str, body: &[u8]) -> Result<T, String> {
+    T::decode(body).map_err(|error| format!("{name}: {error}"))
+}
+
+fn entry(name: &str, listener: Listener) -> Result<Entry, String> {
+    let mut entry = Entry::default();
+    for chain in listener.filter_chains.iter().chain(&listener.default_filter_chain) {
+        for filter in &chain.filters {
+            let Some(config) = filter_config(filter) else { continue };
+            match config.type_url.as_str() {
+                names::HTTP_CONNECTION_MANAGER => {
+                    let manager: HttpConnectionManager = decode(name, &config.value)?;
+                    entry.requests = match manager.route_specifier {
+                        Some(RouteSpecifier::Rds(rds)) => Some(rds.route_config_name),
+                        _ => return Err(format!("{name}: its HTTP connection manager names no route configuration (rds)")),
+                    };
+                }
+                names::TCP_PROXY => {
+                    let proxy: TcpProxy = decode(name, &config.value)?;
+                    entry.bytes = match proxy.cluster_specifier {
+                        Some(ClusterSpecifier::Cluster(cluster)) => Some(cluster),
+                        None => return Err(format!("{name}: its TCP proxy names no cluster")),
+                    };
+                }
+                other => return Err(format!("{name}: a filter of the type {other} is not known")),
+            }
+        }
+    }
+    entry.listener = listener;
+    Ok(entry)
+}
+
+fn filter_config(filter: &wire::envoy::config::listener::v3::Filter) -> Option<&prost_types::Any> {
+    use wire::envoy::config::listener::v3::filter::ConfigType;
+    match &filter.config_type {
+        Some(ConfigType::TypedConfig(config)) => Some(config),
+        None => None,
+    }
+}

@@ -1,0 +1,50 @@
+//! The sidecar.
+//!
+//! A connection walks a straight corridor (`corridor`), through rooms that each do one thing and hand a typed result on:
+//!
+//! ```text
+//! accept ─▶ detect ─▶ route ─▶ balance ─▶ connect ─▶ relay
+//! Accepted  Detected  Routed   Chosen     a line     the end
+//! ```
+//!
+//! | room | question |
+//! |---|---|
+//! | `accept` | who connects, and where did he want to go? |
+//! | `detect` | what does he speak? mesh TLS that is for us ends here |
+//! | `route` | where may this go, and may it go at all? |
+//! | `balance` | which endpoint now? |
+//! | `connect` | a ready line to it |
+//! | `relay` | carry it, count it, close it |
+//!
+//! `side` furnishes these rooms for calls to the app and calls of the app. `world` is what every walk shares. `feed` is the
+//! only writer of `snapshot`; `identity` keeps our certificate; `events` hears what happened; `admin` answers operators.
+//! Traffic runs on single-threaded workers (`worker`), everything else on a runtime of its own (`start`).
+
+mod accept;
+mod admin;
+mod balance;
+mod clock;
+mod config;
+mod connect;
+mod corridor;
+mod detect;
+mod drain;
+mod events;
+mod feed;
+mod hop;
+mod identity;
+mod init;
+mod limits;
+mod line;
+mod meter;
+mod payload;
+mod refusal;
+mod relay;
+mod route;
+mod side;
+mod snapshot;
+mod start;
+mod worker;
+mod world;
+
+pub use start::run;

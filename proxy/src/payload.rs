@@ -1,0 +1,197 @@
+//! The body of a message on its way through, whichever protocol it came in by.
+
+use std::{
+    error::Error,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use h2::RecvStream;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+/// Hears what becomes of a payload.
+pub trait Witness {
+    /// `length` more bytes went by.
+    fn passed(&mut self, length: usize);
+    /// It is over; `complete` when it ended as its sender meant it to. Heard once.
+    fn ended(&mut self, complete: bool);
+}
+
+/// A body being carried. Data frames without data are dropped: enough of them make a peer close the connection.
+pub struct Payload {
+    source: Source,
+    witness: Option<Box<dyn Witness>>,
+}
+
+enum Source {
+    Nothing,
+    Ours(Bytes),
+    Http1(Incoming),
+    Http2 { stream: RecvStream, data_ended: bool },
+}
+
+/// Why a payload broke off.
+#[derive(Debug)]
+pub enum Broken {
+    /// On HTTP/1.1.
+    Http1(hyper::Error),
+    /// On HTTP/2.
+    Http2(h2::Error),
+}
+
+impl Payload {
+    /// No body at all.
+    pub fn empty() -> Self {
+        Source::Nothing.into()
+    }
+
+    /// A short text of ours.
+    pub fn text(text: String) -> Self {
+        if text.is_empty() { Self::empty() } else { Source::Ours(text.into()).into() }
+    }
+
+    /// A body arriving over HTTP/1.1.
+    pub fn http1(incoming: Incoming) -> Self {
+        Source::Http1(incoming).into()
+    }
+
+    /// A body arriving over HTTP/2.
+    pub fn http2(stream: RecvStream) -> Self {
+        Source::Http2 { stream, data_ended: false }.into()
+    }
+
+    /// Lets `witness` hear what becomes of it, instead of whoever heard it before.
+    pub fn witnessed(mut self, witness: Box<dyn Witness>) -> Self {
+        self.witness = Some(witness);
+        if self.is_end_stream() {
+            self.end(true);
+        }
+        self
+    }
+
+    fn end(&mut self, complete: bool) {
+        if let Some(mut witness) = self.witness.take() {
+            witness.ended(complete);
+        }
+    }
+}
+
+impl From<Source> for Payload {
+    fn from(source: Source) -> Self {
+        Self { source, witness: None }
+    }
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let frame = loop {
+            match ready!(self.source.poll_frame(cx)) {
+                Some(Ok(frame)) if frame.data_ref().is_some_and(Bytes::is_empty) => {}
+                frame => break frame,
+            }
+        };
+        match &frame {
+            Some(Ok(frame)) => {
+                if let (Some(data), Some(witness)) = (frame.data_ref(), &mut self.witness) {
+                    witness.passed(data.len());
+                }
+                if self.is_end_stream() {
+                    self.end(true);
+                }
+            }
+            Some(Err(_)) => self.end(false),
+            None => self.end(true),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Nothing => true,
+            Source::Ours(bytes) => bytes.is_empty(),
+            Source::Http1(incoming) => incoming.is_end_stream(),
+            Source::Http2 { stream, .. } => stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Nothing => SizeHint::with_exact(0),
+            Source::Ours(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Http1(incoming) => incoming.size_hint(),
+            Source::Http2 { stream, .. } if stream.is_end_stream() => SizeHint::with_exact(0),
+            Source::Http2 { .. } => SizeHint::default(),
+        }
+    }
+}
+
+impl Source {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self {
+            Self::Nothing => Poll::Ready(None),
+            Self::Ours(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Ours(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Http1(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Broken::Http1),
+            Self::Http2 { stream, data_ended } => poll_http2(stream, data_ended, cx).map_err(Broken::Http2),
+        }
+    }
+}
+
+fn poll_http2(
+    stream: &mut RecvStream,
+    data_ended: &mut bool,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+    if !*data_ended {
+        match ready!(stream.poll_data(cx)) {
+            Some(Ok(data)) => {
+                // The sender may go on as soon as we have taken a piece: back-pressure comes from not taking it.
+                let _ = stream.flow_control().release_capacity(data.len());
+                return Poll::Ready(Some(Ok(Frame::data(data))));
+            }
+            // RFC 9113, section 8.1: a server that needs no more of a request says NO_ERROR. That is not a failure.
+            Some(Err(error)) if error.reason() == Some(h2::Reason::NO_ERROR) => return Poll::Ready(None),
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            None => *data_ended = true,
+        }
+    }
+    let trailers = ready!(stream.poll_trailers(cx));
+    Poll::Ready(trailers.transpose().map(|trailers| trailers.map(Frame::trailers)))
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        let complete = self.is_end_stream();
+        self.end(complete);
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload").field("size", &self.size_hint()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http1(error) => write!(f, "{error}"),
+            Self::Http2(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl Error for Broken {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Http1(error) => Some(error),
+            Self::Http2(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Whose fault it is, which room said no, and what each reader is told.
+//!
+//! A refusal has one [`Reason`]. Everything else about it (room, fault, status, metric label) follows from the reason by
+//! one exhaustive match each, so a new reason that forgets to say what a client is told does not compile.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use http::StatusCode;
+
+/// The room in which a walk ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Room {
+    /// Taking the connection and learning where it was going.
+    Accept,
+    /// Telling which protocol it speaks; ending mesh TLS.
+    Detect,
+    /// Deciding where it may go.
+    Route,
+    /// Choosing an endpoint.
+    Balance,
+    /// Getting a ready line to that endpoint.
+    Connect,
+    /// Carrying bytes or messages.
+    Relay,
+}
+
+/// Who has to mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The side that called.
+    Client,
+    /// The side that was called.
+    Server,
+    /// The mesh itself: this proxy, its rules, or control.
+    Mesh,
+}
+
+/// Whether the same work may be tried again elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Nothing of it can have reached the server.
+    Safe,
+    /// The server may have begun it.
+    Unsafe,
+}
+
+/// Why a walk ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The kernel knows no original destination: the connection was not redirected to us.
+    NotRedirected,
+    /// The connection came from this very proxy: the rules do not exempt it.
+    RedirectLoop,
+    /// More connections are open than this proxy is allowed to hold.
+    TooManyConnections,
+    /// The client left, or said nothing it could be judged by.
+    ClientSilent,
+    /// Bytes that should be a TLS handshake are not.
+    MalformedTls,
+    /// The peer's certificate was refused, or it showed none.
+    ClientCertificate,
+    /// This proxy holds no identity yet, so it can neither end nor begin mesh TLS.
+    NoIdentity,
+    /// Control did not say in time what the address is.
+    DiscoveryTimeout,
+    /// No route matches.
+    NoRoute,
+    /// The service has no endpoint that is ready.
+    NoEndpoint,
+    /// The endpoint refused the connection.
+    ConnectRefused,
+    /// The endpoint did not answer the connection attempt in time.
+    ConnectTimeout,
+    /// The network could not carry the connection.
+    ConnectFailed,
+    /// The endpoint proved another identity than discovery promised.
+    ServerIdentity,
+    /// The endpoint's certificate or handshake was not acceptable.
+    ServerCertificate,
+    /// The peer proxy would not open the tunnel.
+    TunnelRefused,
+    /// The client sent something its protocol forbids.
+    BadRequest,
+    /// The client went away in the middle.
+    ClientAborted,
+    /// The server sent something its protocol forbids.
+    BadResponse,
+    /// The server went away in the middle.
+    ServerAborted,
+}
+
+impl Reason {
+    /// Every reason there is, for tables and for metrics that start at zero.
+    pub const ALL: [Reason; 20] = [
+        Reason::NotRedirected,
+        Reason::RedirectLoop,
+        Reason::TooManyConnections,
+        Reason::ClientSilent,
+        Reason::MalformedTls,
+        Reason::ClientCertificate,
+        Reason::NoIdentity,
+        Reason::DiscoveryTimeout,
+        Reason::NoRoute,
+        Reason::NoEndpoint,
+        Reason::ConnectRefused,
+        Reason::ConnectTimeout,
+        Reason::ConnectFailed,
+        Reason::ServerIdentity,
+        Reason::ServerCertificate,
+        Reason::TunnelRefused,
+        Reason::BadRequest,
+        Reason::ClientAborted,
+        Reason::BadResponse,
+        Reason::ServerAborted,
+    ];
+
+    /// The room this reason belongs to.
+    pub fn room(self) -> Room {
+        match self {
+            Self::NotRedirected | Self::RedirectLoop | Self::TooManyConnections => Room::Accept,
+            Self::ClientSilent | Self::MalformedTls | Self::ClientCertificate => Room::Detect,
+            Self::DiscoveryTimeout | Self::NoRoute => Room::Route,
+            Self::NoEndpoint => Room::Balance,
+            Self::NoIdentity
+            | Self::ConnectRefused
+            | Self::ConnectTimeout
+            | Self::ConnectFailed
+            | Self::ServerIdentity
+            | Self::ServerCertificate
+            | Self::TunnelRefused => Room::Connect,
+            Self::BadRequest | Self::ClientAborted | Self::BadResponse | Self::ServerAborted => Room::Relay,
+        }
+    }
+
+    /// Who has to mend it.
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::ClientSilent
+            | Self::MalformedTls
+            | Self::ClientCertificate
+            | Self::BadRequest
+            | Self::ClientAborted
+            | Self::NoRoute => Fault::Client,
+            Self::NoEndpoint
+            | Self::ConnectRefused
+            | Self::ConnectTimeout
+            | Self::ConnectFailed
+            | Self::ServerIdentity
+            | Self::ServerCertificate
+            | Self::TunnelRefused
+            | Self::BadResponse
+            | Self::ServerAborted => Fault::Server,
+            Self::NotRedirected | Self::RedirectLoop | Self::TooManyConnections | Self::NoIdentity | Self::DiscoveryTimeout => {
+                Fault::Mesh
+            }
+        }
+    }
+
+    /// What an HTTP client is told (RFC 9110).
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest | Self::MalformedTls | Self::ClientSilent | Self::ClientAborted => StatusCode::BAD_REQUEST,
+            Self::ClientCertificate => StatusCode::FORBIDDEN,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::ServerIdentity | Self::ServerCertificate | Self::BadResponse | Self::ServerAborted => StatusCode::BAD_GATEWAY,
+            Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::NotRedirected
+            | Self::RedirectLoop
+            | Self::TooManyConnections
+            | Self::NoIdentity
+            | Self::DiscoveryTimeout
+            | Self::NoEndpoint
+            | Self::ConnectRefused
+            | Self::ConnectFailed
+            | Self::TunnelRefused => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// What a gRPC client is told (`grpc-status`, as the gRPC status code document maps HTTP's).
+    pub fn grpc_status(self) -> u16 {
+        match self.status() {
+            StatusCode::BAD_REQUEST => 13,
+            StatusCode::FORBIDDEN => 7,
+            StatusCode::NOT_FOUND => 12,
+            StatusCode::GATEWAY_TIMEOUT => 4,
+            _ => 14,
+        }
+    }
+
+    /// The word in metrics, logs and the `weft-reason` header.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NotRedirected => "not_redirected",
+            Self::RedirectLoop => "redirect_loop",
+            Self::TooManyConnections => "too_many_connections",
+            Self::ClientSilent => "client_silent",
+            Self::MalformedTls => "malformed_tls",
+            Self::ClientCertificate => "client_certificate",
+            Self::NoIdentity => "no_identity",
+            Self::DiscoveryTimeout => "discovery_timeout",
+            Self::NoRoute => "no_route",
+            Self::NoEndpoint => "no_endpoint",
+            Self::ConnectRefused => "connect_refused",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::ConnectFailed => "connect_failed",
+            Self::ServerIdentity => "server_identity",
+            Self::ServerCertificate => "server_certificate",
+            Self::TunnelRefused => "tunnel_refused",
+            Self::BadRequest => "bad_request",
+            Self::ClientAborted => "client_aborted",
+            Self::BadResponse => "bad_response",
+            Self::ServerAborted => "server_aborted",
+        }
+    }
+}
+
+impl Room {
+    /// The word in metrics and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Detect => "detect",
+            Self::Route => "route",
+            Self::Balance => "balance",
+            Self::Connect => "connect",
+            Self::Relay => "relay",
+        }
+    }
+}
+
+impl Fault {
+    /// The word in metrics and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+            Self::Mesh => "mesh",
+        }
+    }
+}
+
+/// A walk that ended early: why, and the facts of this one.
+///
+/// Cheap to clone, since everyone who waited for the same line is told the same.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// Whether another endpoint may be tried.
+    pub retry: Retry,
+    detail: Arc<str>,
+}
+
+impl Refusal {
+    /// A refusal of work that cannot have begun anywhere.
+    pub fn new<'a>(reason: Reason, detail: impl Into<Cow<'a, str>>) -> Self {
+        Self { reason, retry: Retry::Safe, detail: detail.into().into_owned().into() }
+    }
+
+    /// A refusal of work that the server may have begun.
+    pub fn midway<'a>(reason: Reason, detail: impl Into<Cow<'a, str>>) -> Self {
+        Self { retry: Retry::Unsafe, ..Self::new(reason, detail) }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reason, detail, .. } = self;
+        write!(f, "{detail} (reason {}, fault of the {})", reason.word(), reason.fault().word())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_listed_once_and_has_a_word_of_its_own() {
+        let mut words: Vec<_> = Reason::ALL.iter().map(|reason| reason.word()).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn a_refusal_says_whose_fault_it_is() {
+        let refusal = Refusal::new(Reason::ConnectRefused, "10.77.0.5:80 refused the connection");
+        assert_eq!(refusal.to_string(), "10.77.0.5:80 refused the connection (reason connect_refused, fault of the server)");
+    }
+}

@@ -1,0 +1,128 @@
+//! Headers that belong to one hop, and the two shapes of a request target.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Uri, Version,
+    header::{CONNECTION, HOST, PROXY_AUTHENTICATE, TE, TRANSFER_ENCODING, UPGRADE},
+    request,
+    uri::{Authority, PathAndQuery, Scheme},
+};
+use smallvec::SmallVec;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Removes what RFC 9110, section 7.6.1 says an intermediary must not forward: the hop's own fields, and those that
+/// `Connection` names.
+pub fn strip_hop(headers: &mut HeaderMap) {
+    let named: SmallVec<[HeaderName; 4]> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .collect();
+    for name in named {
+        // A client must not be able to remove what tells us where the message ends or goes.
+        if name != HOST && name != http::header::CONTENT_LENGTH && name != TE {
+            headers.remove(name);
+        }
+    }
+    for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE] {
+        headers.remove(name);
+    }
+    // gRPC needs `te: trailers`; no other value survives a hop.
+    if headers.get(TE).is_some_and(|value| value.as_bytes() != b"trailers") {
+        headers.remove(TE);
+    }
+}
+
+/// Gives `head` the shape of an HTTP/2 request: the target's parts apart, the host in `:authority`.
+pub fn toward_http2(head: &mut request::Parts) {
+    if head.version == Version::HTTP_2 {
+        return;
+    }
+    strip_hop(&mut head.headers);
+    let host = head.headers.remove(HOST);
+    let mut parts = std::mem::take(&mut head.uri).into_parts();
+    if parts.authority.is_none() {
+        parts.authority = host.and_then(|host| Authority::from_maybe_shared(bytes::Bytes::copy_from_slice(host.as_bytes())).ok());
+    }
+    parts.scheme = parts.authority.is_some().then_some(Scheme::HTTP);
+    let path = parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/")).clone();
+    head.uri = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(path));
+    head.version = Version::HTTP_2;
+}
+
+/// Gives `head` the shape of an HTTP/1 request: origin form, the host in `Host`.
+pub fn toward_http1(head: &mut request::Parts, version: Version) {
+    strip_hop(&mut head.headers);
+    let parts = std::mem::take(&mut head.uri).into_parts();
+    if let Some(authority) = parts.authority.filter(|_| !head.headers.contains_key(HOST))
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        head.headers.insert(HOST, host);
+    }
+    join_cookies(&mut head.headers);
+    head.uri = Uri::from(parts.path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/")));
+    head.version = version;
+}
+
+/// RFC 9113, section 8.2.3: HTTP/2 may split the cookie header; HTTP/1.1 wants it whole.
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut cookies = headers.get_all(http::header::COOKIE).iter();
+    let (Some(first), Some(second)) = (cookies.next(), cookies.next()) else { return };
+    let mut whole = first.as_bytes().to_vec();
+    for crumb in std::iter::once(second).chain(cookies) {
+        whole.extend_from_slice(b"; ");
+        whole.extend_from_slice(crumb.as_bytes());
+    }
+    if let Ok(whole) = HeaderValue::from_bytes(&whole) {
+        headers.insert(http::header::COOKIE, whole);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn head(request: Request<()>) -> request::Parts {
+        request.into_parts().0
+    }
+
+    #[test]
+    fn what_connection_names_stays_on_its_hop_but_never_the_length() {
+        let request = Request::get("/")
+            .header("connection", "close, x-private")
+            .header("connection", "content-length")
+            .header("x-private", "1")
+            .header("content-length", "3")
+            .header("keep-alive", "timeout=5")
+            .header("x-public", "1");
+        let mut head = head(request.body(()).unwrap());
+        strip_hop(&mut head.headers);
+        let names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["content-length", "x-public"]);
+    }
+
+    #[test]
+    fn the_host_survives_the_way_to_http2_and_back() {
+        let request = Request::get("/a?b=c").header("host", "cart.shop:80").body(()).unwrap();
+        let mut head = head(request);
+        toward_http2(&mut head);
+        assert_eq!(head.uri.to_string(), "http://cart.shop:80/a?b=c");
+        assert!(!head.headers.contains_key(HOST));
+        toward_http1(&mut head, Version::HTTP_11);
+        assert_eq!(head.uri.to_string(), "/a?b=c");
+        assert_eq!(head.headers[HOST], "cart.shop:80");
+    }
+
+    #[test]
+    fn split_cookies_become_one() {
+        let request = Request::get("/").header("cookie", "a=1").header("cookie", "b=2").body(()).unwrap();
+        let mut head = head(request);
+        toward_http1(&mut head, Version::HTTP_11);
+        assert_eq!(head.headers.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2"]);
+    }
+}

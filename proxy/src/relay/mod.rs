@@ -1,0 +1,17 @@
+//! Carrying it: bytes, or requests and their answers.
+//!
+//! In: a client whose protocol is known, and ready lines. Out: an end that both sides understand; a stream that broke off on
+//! one side breaks off on the other. Never: a decision about where something goes.
+
+mod answer;
+mod bytes;
+mod exchange;
+mod headers;
+mod http1;
+mod http2;
+
+pub use answer::refuse;
+pub use bytes::bytes;
+pub use exchange::{Unsent, exchange};
+pub use http1::serve as http1;
+pub use http2::{Call, Tunnel, serve as http2};

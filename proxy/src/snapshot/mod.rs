@@ -1,0 +1,167 @@
+//! What control told us, whole and immutable: a walk decides from exactly one [`Snapshot`].
+//!
+//! In: nothing but what `feed` writes. Out: answers to "what is this address?". Never: a half-known destination; an
+//! address is in the snapshot only when everything behind it (routes, clusters, endpoints) is.
+
+mod reader;
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
+
+use certs::name::SpiffeId;
+use hashbrown::HashMap;
+
+pub use reader::{Ask, Publisher, Reader, channel};
+
+/// All that is known at one moment.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Counts up with every publication; zero before the first.
+    pub version: u64,
+    /// When it was put together; `None` before the first.
+    pub received: Option<SystemTime>,
+    /// Answers by original destination.
+    pub addresses: HashMap<SocketAddr, Answer>,
+    /// What this proxy's own ports are; `None` until control has said.
+    pub inbound: Option<Arc<Inbound>>,
+}
+
+/// What an original destination is.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// A destination of the mesh.
+    Known(Arc<Destination>),
+    /// Nothing control knows: it is passed through untouched.
+    Unknown,
+}
+
+/// Where a connection was going, and what may be found there.
+#[derive(Debug)]
+pub struct Destination {
+    /// The address the client dialled.
+    pub address: SocketAddr,
+    /// The service it belongs to; `None` for bare addresses.
+    pub service: Option<ServiceName>,
+    /// What was declared about its protocol.
+    pub protocol: Protocol,
+    /// Where requests go; `None` where only bytes are allowed.
+    pub requests: Option<Arc<RouteTable>>,
+    /// Where opaque connections go; `None` where only requests are allowed.
+    pub bytes: Option<Arc<Cluster>>,
+}
+
+/// A service, as people name it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ServiceName {
+    /// `metadata.name`.
+    pub name: Arc<str>,
+    /// `metadata.namespace`.
+    pub namespace: Arc<str>,
+}
+
+impl fmt::Display for ServiceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.name, self.namespace)
+    }
+}
+
+/// What is declared about a port's protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Nothing: the first bytes from either side decide.
+    #[default]
+    Undeclared,
+    /// HTTP of either version, told apart by the client's first bytes.
+    Http,
+    /// Bytes that are nobody's business but the two ends'.
+    Opaque,
+}
+
+/// Which requests go where. For now every request of a table goes one way.
+#[derive(Debug)]
+pub struct RouteTable {
+    /// In order; the first that matches is taken.
+    pub routes: Vec<Route>,
+}
+
+/// One way a request may go.
+#[derive(Debug)]
+pub struct Route {
+    /// The path must begin with this.
+    pub prefix: String,
+    /// Where it goes then.
+    pub cluster: Arc<Cluster>,
+}
+
+/// Endpoints that can stand in for one another.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Unique among clusters; what balancing state is remembered by.
+    pub name: Arc<str>,
+    /// All of them, those that are leaving included.
+    pub endpoints: Vec<Arc<Endpoint>>,
+    /// Whether discovery described it; if not, it is the one address somebody dialled, and there is nothing to balance.
+    pub discovered: bool,
+}
+
+/// One process that can be dialled.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Who it must prove to be; `None` when it has no sidecar and is dialled in plaintext.
+    pub identity: Option<SpiffeId>,
+    /// Its workload, for telemetry; empty when unknown.
+    pub workload: Arc<str>,
+    /// Its namespace, for telemetry; empty when unknown.
+    pub namespace: Arc<str>,
+    /// It is leaving: what runs may end there, nothing new begins.
+    pub draining: bool,
+}
+
+/// What is declared about this proxy's own ports.
+#[derive(Debug, Default)]
+pub struct Inbound {
+    /// By port; all others are [`Protocol::Undeclared`].
+    pub ports: HashMap<u16, Protocol>,
+}
+
+impl Destination {
+    /// A destination that is carried untouched to the address it names.
+    pub fn pass_through(address: SocketAddr) -> Self {
+        Self {
+            address,
+            service: None,
+            protocol: Protocol::Opaque,
+            requests: None,
+            bytes: Some(Arc::new(Cluster::single(address, "pass"))),
+        }
+    }
+
+    /// The local app behind this sidecar at `address`.
+    pub fn local(address: SocketAddr, protocol: Protocol) -> Self {
+        let cluster = Arc::new(Cluster::single(address, "local"));
+        let table = RouteTable { routes: vec![Route { prefix: String::from("/"), cluster: cluster.clone() }] };
+        Self {
+            address,
+            service: None,
+            protocol,
+            requests: (protocol != Protocol::Opaque).then(|| Arc::new(table)),
+            bytes: (protocol != Protocol::Http).then_some(cluster),
+        }
+    }
+
+    /// How people would call it: the service and port, or the bare address.
+    pub fn label(&self) -> String {
+        match &self.service {
+            Some(service) => format!("{service}:{}", self.address.port()),
+            None => self.address.to_string(),
+        }
+    }
+}
+
+impl Cluster {
+    fn single(address: SocketAddr, kind: &str) -> Self {
+        let endpoint = Endpoint { address, identity: None, workload: "".into(), namespace: "".into(), draining: false };
+        Self { name: format!("{kind}/{address}").into(), endpoints: vec![Arc::new(endpoint)], discovered: false }
+    }
+}

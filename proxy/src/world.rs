@@ -1,0 +1,41 @@
+//! What every walk on a worker shares.
+
+use std::sync::Arc;
+
+use certs::store::IdentityStore;
+
+use crate::{
+    balance,
+    config::Settings,
+    connect, detect,
+    drain::{Drain, Occupancy},
+    events::{Party, Recorder},
+    snapshot::Reader,
+};
+
+/// One worker's world. It never leaves its thread, so nothing in it is locked but what is shared on purpose.
+#[derive(Debug)]
+pub struct World {
+    /// Limits and timeouts, parsed once at start.
+    pub settings: Arc<Settings>,
+    /// Who this proxy stands for, as telemetry names it. Its identity is in `identity`.
+    pub me: Party,
+    /// What control told us.
+    pub snapshots: Reader,
+    /// Our certificate and the roots we trust, when we have them.
+    pub identity: Arc<IdentityStore>,
+    /// What is known about the load of every endpoint.
+    pub balance: balance::State,
+    /// Ready lines to endpoints.
+    pub lines: connect::Lines,
+    /// Our own connections that are open, so that one that comes back is recognised.
+    pub dials: connect::Dials,
+    /// What ports were heard to speak.
+    pub memory: detect::Memory,
+    /// Where to tell what happened.
+    pub recorder: Recorder,
+    /// Whether we are leaving.
+    pub drain: Drain,
+    /// Who is still inside.
+    pub occupancy: Occupancy,
+}

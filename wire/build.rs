@@ -1,0 +1,19 @@
+//! Generates the messages from `proto/`, without a protobuf compiler on the machine.
+
+use std::path::Path;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let root = Path::new("proto");
+    let files: Vec<_> = ["envoy", "google", "istio"]
+        .iter()
+        .map(|folder| std::fs::read_dir(root.join(folder)))
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    println!("cargo::rerun-if-changed=proto");
+    let descriptors = protox::compile(files, [root])?;
+    tonic_prost_build::configure().include_file("messages.rs").compile_fds(descriptors)?;
+    Ok(())
+}

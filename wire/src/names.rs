@@ -1,0 +1,103 @@
+//! Words both planes must agree on: resource types, resource names, and our metadata.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use prost_types::{Struct, Value, value::Kind};
+
+use crate::envoy::config::core::v3::Metadata;
+
+/// Listener resources: what an address is.
+pub const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
+/// Route configurations: which request goes to which cluster.
+pub const ROUTE_CONFIGURATION: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
+/// Clusters: endpoints that can stand in for one another.
+pub const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
+/// The endpoints of a cluster.
+pub const CLUSTER_LOAD_ASSIGNMENT: &str = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
+/// A listener's filter for requests.
+pub const HTTP_CONNECTION_MANAGER: &str =
+    "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+/// A listener's filter for opaque connections.
+pub const TCP_PROXY: &str = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+/// The HTTP filter that ends every chain.
+pub const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+
+/// The listener that describes a proxy's own ports; every proxy gets its own under this name.
+pub const INBOUND: &str = "inbound";
+
+/// Application protocols of a listener's chain for requests, as Envoy's HTTP inspector names them.
+pub const HTTP_PROTOCOLS: [&str; 2] = ["http/1.1", "h2c"];
+
+/// Key of our metadata in `filter_metadata`.
+pub const METADATA: &str = "weft.dev";
+/// Metadata: a service's name.
+pub const SERVICE: &str = "service";
+/// Metadata: a namespace.
+pub const NAMESPACE: &str = "namespace";
+/// Metadata: a declared protocol: `auto`, `http`, `http2`, `grpc`, `tcp` or `tls`.
+pub const PROTOCOL: &str = "protocol";
+/// Metadata: the SPIFFE ID an endpoint must prove; absent for one without a sidecar.
+pub const IDENTITY: &str = "identity";
+/// Metadata: a workload's name.
+pub const WORKLOAD: &str = "workload";
+/// Metadata: a pod's name.
+pub const POD: &str = "pod";
+
+const ADDRESS: &str = "address/";
+
+/// Name of the listener that says what an original destination is.
+pub fn address(address: SocketAddr) -> String {
+    format!("{ADDRESS}{address}")
+}
+
+/// The original destination a listener's name asks about; `None` for other names.
+pub fn parse_address(name: &str) -> Option<SocketAddr> {
+    name.strip_prefix(ADDRESS)?.parse().ok()
+}
+
+/// Name of the route configuration and of the cluster behind a service's port.
+pub fn service_port(name: &str, namespace: &str, port: u16) -> String {
+    format!("{name}.{namespace}.svc.cluster.local:{port}")
+}
+
+/// Name of the route configuration and of the cluster behind a bare pod address.
+pub fn pod_port(address: SocketAddr) -> String {
+    format!("pod/{address}")
+}
+
+/// Our metadata with the given texts.
+pub fn metadata<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Metadata {
+    let fields: BTreeMap<String, Value> =
+        texts.into_iter().map(|(key, text)| (key.to_owned(), Value { kind: Some(Kind::StringValue(text.to_owned())) })).collect();
+    Metadata { filter_metadata: [(METADATA.to_owned(), Struct { fields })].into_iter().collect() }
+}
+
+/// One text of our metadata, if it is there.
+pub fn metadata_text<'a>(metadata: Option<&'a Metadata>, key: &str) -> Option<&'a str> {
+    match &metadata?.filter_metadata.get(METADATA)?.fields.get(key)?.kind {
+        Some(Kind::StringValue(text)) => Some(text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_made_of_an_address_is_read_back() {
+        for text in ["10.96.0.5:80", "[fd77::5]:8080"] {
+            let wanted: SocketAddr = text.parse().unwrap();
+            assert_eq!(parse_address(&address(wanted)), Some(wanted));
+        }
+        assert_eq!(parse_address(INBOUND), None);
+        assert_eq!(parse_address("address/nonsense"), None);
+    }
+
+    #[test]
+    fn metadata_is_read_back() {
+        let metadata = metadata([(SERVICE, "cart"), (NAMESPACE, "shop")]);
+        assert_eq!(metadata_text(Some(&metadata), SERVICE), Some("cart"));
+        assert_eq!(metadata_text(Some(&metadata), POD), None);
+    }
+}
