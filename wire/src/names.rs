@@ -65,6 +65,18 @@ pub fn pod_port(address: SocketAddr) -> String {
     format!("pod/{address}")
 }
 
+/// The pod address a route configuration or cluster is named after; `None` for other names.
+pub fn parse_pod_port(name: &str) -> Option<SocketAddr> {
+    name.strip_prefix("pod/")?.parse().ok()
+}
+
+/// Name, namespace and port of the service a route configuration or cluster is named after; `None` for other names.
+pub fn parse_service_port(name: &str) -> Option<(&str, &str, u16)> {
+    let (host, port) = name.rsplit_once(':')?;
+    let (name, namespace) = host.strip_suffix(".svc.cluster.local")?.split_once('.')?;
+    Some((name, namespace, port.parse().ok()?))
+}
+
 /// Our metadata with the given texts.
 pub fn metadata<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Metadata {
     let fields: BTreeMap<String, Value> =
@@ -92,6 +104,9 @@ mod tests {
         }
         assert_eq!(parse_address(INBOUND), None);
         assert_eq!(parse_address("address/nonsense"), None);
+        assert_eq!(parse_service_port(&service_port("cart", "shop", 80)), Some(("cart", "shop", 80)));
+        let pod: SocketAddr = "[fd77::5]:8080".parse().unwrap();
+        assert_eq!(parse_pod_port(&pod_port(pod)), Some(pod));
     }
 
     #[test]

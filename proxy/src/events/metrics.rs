@@ -137,7 +137,7 @@ fn gauges(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, values: &
 }
 
 fn histogram(metric: &mut MetricEncoder<'_>, labels: &impl EncodeLabelSet, counts: &Counts) -> fmt::Result {
-    let bounds = BOUNDS.iter().copied().chain([f64::MAX]);
+    let bounds = BOUNDS.iter().copied().chain([f64::INFINITY]);
     let buckets: Vec<(f64, u64)> = bounds.zip(counts.buckets).collect();
     metric.encode_family(labels)?.encode_histogram::<NoLabelSet>(counts.sum_seconds(), counts.count(), &buckets, None)
 }

@@ -207,9 +207,8 @@ mod tests {
     use super::*;
 
     fn loaded(text: &str) -> anyhow::Result<Standalone> {
-        let folder = std::env::temp_dir().join(format!("weft-standalone-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join(format!("{:x}.yaml", text.len()));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("proxy.yaml");
         std::fs::write(&path, text).unwrap();
         load(&path)
     }
@@ -219,7 +218,7 @@ mod tests {
         let text =
             "services:\n- name: cart\n  address: 127.0.0.1:9000\n  protocol: http\n  endpoints:\n  - address: 127.0.0.1:8080\n";
         let standalone = loaded(text).unwrap();
-        let Some(Answer::Known(cart)) = standalone.snapshot.addresses.get(&"127.0.0.1:9000".parse().unwrap()) else {
+        let Some(Answer::Known(cart)) = standalone.snapshot.addresses.get(&SocketAddr::from(([127, 0, 0, 1], 9000))) else {
             panic!("cart is not known")
         };
         assert_eq!(cart.protocol, Protocol::Http);

@@ -60,7 +60,7 @@ impl Translator {
 
     fn destination(&self, address: SocketAddr, entry: &Entry, resources: &Resources) -> Option<Arc<Destination>> {
         let requests = match &entry.requests {
-            Some(name) => Some(Arc::new(self.table(name, resources.routes.get(name)?)?)),
+            Some(name) => Some(Arc::new(self.table(resources.routes.get(name)?)?)),
             None => None,
         };
         let bytes = match &entry.bytes {
@@ -71,7 +71,7 @@ impl Translator {
         Some(Arc::new(Destination { address, service, protocol: protocol(entry), requests, bytes }))
     }
 
-    fn table(&self, name: &str, routes: &Held<RouteConfiguration>) -> Option<RouteTable> {
+    fn table(&self, routes: &Held<RouteConfiguration>) -> Option<RouteTable> {
         let Some((_, configuration)) = routes.present() else {
             // Control says there is no such table: requests have nowhere to go, and are told so.
             return Some(RouteTable { routes: Vec::new() });

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
@@ -31,6 +31,8 @@ where
         async {
             let mut response = handling.await;
             headers::strip_hop(response.headers_mut());
+            // Each hop speaks its own version; what hyper then tells an HTTP/1.0 client is up to it.
+            *response.version_mut() = Version::HTTP_11;
             Ok::<_, Infallible>(response)
         }
     });

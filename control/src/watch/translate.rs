@@ -1,0 +1,105 @@
+//! From manifests to the index's nouns.
+
+use std::net::IpAddr;
+
+use crate::{
+    index::{Endpoint, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort},
+    manifest::{
+        Document, Problem,
+        kinds::{self, MESHED_ANNOTATION, Metadata, SERVICE_LABEL, TOKEN_ANNOTATION, WORKLOAD_LABEL},
+    },
+};
+
+/// The object in `document`; `None` for kinds that are not ours.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>> {
+    Ok(match document.kind.as_str() {
+        "Service" => Some(Object::Service(service(&document.parse()?))),
+        "EndpointSlice" => {
+            let slice: kinds::EndpointSlice = document.parse()?;
+            let service = slice.metadata.labels.get(SERVICE_LABEL).cloned();
+            let service = service.ok_or_else(|| {
+                let hint = format!("add the label {SERVICE_LABEL}");
+                vec![document.wrong("metadata.labels", "the slice names no service", Some(&hint))]
+            })?;
+            Some(Object::Slice(endpoints(&slice, &service)))
+        }
+        "Pod" => Some(Object::Pod(pod(&document.parse()?))),
+        _ => None,
+    })
+}
+
+fn key(metadata: &Metadata) -> Key {
+    let namespace = metadata.namespace.clone().unwrap_or_else(|| String::from("default"));
+    Key { namespace, name: metadata.name.clone() }
+}
+
+fn service(service: &kinds::Service) -> Service {
+    let spec = &service.spec;
+    let mut addresses: Vec<IpAddr> =
+        spec.cluster_ips.iter().chain(&spec.cluster_ip).filter_map(|address| address.parse().ok()).collect();
+    addresses.sort();
+    addresses.dedup();
+    let tcp = |port: &&kinds::ServicePort| port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP");
+    let port = |port: &kinds::ServicePort| ServicePort {
+        name: port.name.clone().unwrap_or_default(),
+        port: port.port,
+        protocol: Protocol::declared(port.app_protocol.as_deref(), port.name.as_deref()),
+    };
+    Service {
+        key: key(&service.metadata),
+        addresses,
+        ports: spec.ports.iter().filter(tcp).map(port).collect(),
+        publish_not_ready: spec.publish_not_ready_addresses,
+    }
+}
+
+fn endpoints(slice: &kinds::EndpointSlice, service: &str) -> Slice {
+    let key = key(&slice.metadata);
+    let endpoint = |endpoint: &kinds::SliceEndpoint| {
+        let conditions = endpoint.conditions;
+        let ready = conditions.ready.unwrap_or(true);
+        let target = endpoint.target_ref.as_ref().filter(|target| target.kind == "Pod");
+        let pod = target.map(|target| Key {
+            namespace: target.namespace.clone().unwrap_or_else(|| key.namespace.clone()),
+            name: target.name.clone(),
+        });
+        Some(Endpoint {
+            address: *endpoint.addresses.first()?,
+            pod,
+            zone: endpoint.zone.clone().unwrap_or_default(),
+            ready,
+            draining: conditions.terminating.unwrap_or(false) && conditions.serving.unwrap_or(ready),
+        })
+    };
+    let port = |port: &kinds::SlicePort| Some(SlicePort { name: port.name.clone().unwrap_or_default(), port: port.port? });
+    Slice {
+        service: Key { namespace: key.namespace.clone(), name: service.to_owned() },
+        endpoints: slice.endpoints.iter().filter_map(endpoint).collect(),
+        ports: slice.ports.iter().filter_map(port).collect(),
+        key,
+    }
+}
+
+fn pod(pod: &kinds::Pod) -> Pod {
+    let Metadata { name, uid, labels, annotations, .. } = &pod.metadata;
+    let mut addresses: Vec<IpAddr> = pod.status.pod_ips.iter().map(|pod| pod.ip).chain(pod.status.pod_ip).collect();
+    addresses.sort();
+    addresses.dedup();
+    let ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
+    let declared = |port: &kinds::ContainerPort| {
+        (port.container_port, Protocol::declared(port.app_protocol.as_deref(), port.name.as_deref()))
+    };
+    Pod {
+        key: key(&pod.metadata),
+        uid: uid.clone(),
+        addresses,
+        service_account: pod.spec.service_account_name.clone().unwrap_or_else(|| String::from("default")),
+        workload: labels.get(WORKLOAD_LABEL).unwrap_or(name).clone(),
+        meshed: annotations.get(MESHED_ANNOTATION).is_some_and(|value| value == "true"),
+        token: annotations.get(TOKEN_ANNOTATION).cloned(),
+        ports: ports.map(declared).collect(),
+    }
+}
