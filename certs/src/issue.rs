@@ -227,7 +227,9 @@ fn create(folder: &Path, trust_domain: &TrustDomain, now: SystemTime) -> Result<
     params.not_before = OffsetDateTime::from(now - SKEW);
     params.not_after = OffsetDateTime::from(now + ROOT_LIFE);
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, format!("Weft root of {trust_domain}"));
+    // Roots are told apart by name when a chain is built: two of the same name would make a foreign root look like a forgery.
+    let number = key.public_key_raw().iter().rev().take(4).map(|byte| format!("{byte:02x}")).collect::<String>();
+    params.distinguished_name.push(DnType::CommonName, format!("Weft root {number} of {trust_domain}"));
     // Name constraints would be in their place here, but verifiers refuse every chain with one on URIs.
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
