@@ -1,1 +1,1 @@
-//! Under construction.
+//! What tests of the whole mesh need.

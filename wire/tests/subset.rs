@@ -1,0 +1,201 @@
+//! Our messages are a true subset of the full definitions: what we write, others read whole; what they write, we read as
+//! far as we name it.
+
+use envoy_types::pb::envoy::{
+    config as full_config, extensions::filters::network as full_network, service::discovery::v3 as full_discovery,
+};
+use prost::Message;
+use wire::envoy::{
+    config::{
+        cluster::v3::{
+            Cluster,
+            cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig, LbPolicy},
+        },
+        core::v3::{
+            Address, AggregatedConfigSource, ApiVersion, ConfigSource, HealthStatus, Locality, Node, SocketAddress,
+            address::Address as AddressKind, config_source::ConfigSourceSpecifier, socket_address::PortSpecifier,
+        },
+        endpoint::v3::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier},
+        listener::v3::{ApiListener, Filter, FilterChain, FilterChainMatch, Listener, filter::ConfigType},
+        route::v3::{
+            Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, WeightedCluster, route::Action,
+            route_action::ClusterSpecifier, route_match::PathSpecifier, weighted_cluster::ClusterWeight,
+        },
+    },
+    extensions::filters::network::{
+        http_connection_manager::v3::{
+            HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier, http_filter::ConfigType as HttpConfig,
+        },
+        tcp_proxy::v3::{TcpProxy, tcp_proxy::ClusterSpecifier as TcpCluster},
+    },
+    service::discovery::v3::{
+        DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse, Resource,
+    },
+};
+
+/// Every field that we set must be known to `Full`: bytes that it does not know would not come back. Maps may come back in
+/// another order, so ours are compared, not bytes.
+fn is_read_whole<Ours: Message + Default + PartialEq, Full: Message + Default>(ours: &Ours) {
+    let sent = ours.encode_to_vec();
+    let full = Full::decode(&*sent).expect("the full definition reads what we write");
+    let back = full.encode_to_vec();
+    assert_eq!(back.len(), sent.len(), "a field of ours is unknown to the full definition");
+    assert!(Ours::decode(&*back).expect("we read what the full definition writes") == *ours, "a field of ours changed its meaning");
+}
+
+fn any(value: u8) -> prost_types::Any {
+    prost_types::Any { type_url: String::from("type.googleapis.com/x"), value: vec![value] }
+}
+
+fn aggregated() -> ConfigSource {
+    ConfigSource {
+        config_source_specifier: Some(ConfigSourceSpecifier::Ads(AggregatedConfigSource {})),
+        resource_api_version: ApiVersion::V3.into(),
+    }
+}
+
+fn address() -> Address {
+    let socket = SocketAddress { address: "10.77.0.5".into(), port_specifier: Some(PortSpecifier::PortValue(8080)) };
+    Address { address: Some(AddressKind::SocketAddress(socket)) }
+}
+
+fn locality() -> Locality {
+    Locality { region: "r".into(), zone: "z".into(), sub_zone: "s".into() }
+}
+
+fn metadata() -> wire::envoy::config::core::v3::Metadata {
+    wire::names::metadata([(wire::names::SERVICE, "cart")])
+}
+
+#[test]
+fn listeners() {
+    let chain = FilterChain {
+        filter_chain_match: Some(FilterChainMatch {
+            destination_port: Some(80),
+            application_protocols: vec!["h2c".into()],
+            server_names: vec!["cart.example".into()],
+        }),
+        filters: vec![Filter { name: "f".into(), config_type: Some(ConfigType::TypedConfig(any(1))) }],
+        metadata: Some(metadata()),
+        name: "chain".into(),
+    };
+    let listener = Listener {
+        name: "address/10.96.0.5:80".into(),
+        address: Some(address()),
+        filter_chains: vec![chain.clone()],
+        metadata: Some(metadata()),
+        api_listener: Some(ApiListener { api_listener: Some(any(2)) }),
+        default_filter_chain: Some(chain),
+    };
+    is_read_whole::<_, full_config::listener::v3::Listener>(&listener);
+}
+
+#[test]
+fn filters() {
+    let rds = Rds { config_source: Some(aggregated()), route_config_name: "cart".into() };
+    let manager = HttpConnectionManager {
+        stat_prefix: "cart".into(),
+        route_specifier: Some(RouteSpecifier::Rds(rds)),
+        http_filters: vec![HttpFilter { name: "router".into(), config_type: Some(HttpConfig::TypedConfig(any(1))) }],
+    };
+    is_read_whole::<_, full_network::http_connection_manager::v3::HttpConnectionManager>(&manager);
+    let proxy = TcpProxy { stat_prefix: "cart".into(), cluster_specifier: Some(TcpCluster::Cluster("cart".into())) };
+    is_read_whole::<_, full_network::tcp_proxy::v3::TcpProxy>(&proxy);
+}
+
+#[test]
+fn routes() {
+    let weighted = WeightedCluster { clusters: vec![ClusterWeight { name: "a".into(), weight: Some(90) }] };
+    let route = |specifier, path| Route {
+        r#match: Some(RouteMatch { path_specifier: Some(path) }),
+        action: Some(Action::Route(RouteAction {
+            cluster_specifier: Some(specifier),
+            timeout: Some(prost_types::Duration { seconds: 1, nanos: 2 }),
+        })),
+        name: "rule".into(),
+    };
+    let host = VirtualHost {
+        name: "all".into(),
+        domains: vec!["*".into()],
+        routes: vec![
+            route(ClusterSpecifier::Cluster("cart".into()), PathSpecifier::Prefix("/".into())),
+            route(ClusterSpecifier::WeightedClusters(weighted), PathSpecifier::Path("/x".into())),
+        ],
+    };
+    let routes = RouteConfiguration { name: "cart".into(), virtual_hosts: vec![host] };
+    is_read_whole::<_, full_config::route::v3::RouteConfiguration>(&routes);
+}
+
+#[test]
+fn clusters() {
+    let cluster = Cluster {
+        name: "cart".into(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
+        eds_cluster_config: Some(EdsClusterConfig { eds_config: Some(aggregated()), service_name: "cart".into() }),
+        connect_timeout: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+        lb_policy: LbPolicy::Maglev.into(),
+        metadata: Some(metadata()),
+    };
+    is_read_whole::<_, full_config::cluster::v3::Cluster>(&cluster);
+}
+
+#[test]
+fn endpoints() {
+    let endpoint = LbEndpoint {
+        host_identifier: Some(HostIdentifier::Endpoint(Endpoint { address: Some(address()) })),
+        health_status: HealthStatus::Draining.into(),
+        metadata: Some(metadata()),
+        load_balancing_weight: Some(3),
+    };
+    let localities = LocalityLbEndpoints {
+        locality: Some(locality()),
+        lb_endpoints: vec![endpoint],
+        load_balancing_weight: Some(4),
+        priority: 1,
+    };
+    let assignment = ClusterLoadAssignment { cluster_name: "cart".into(), endpoints: vec![localities] };
+    is_read_whole::<_, full_config::endpoint::v3::ClusterLoadAssignment>(&assignment);
+}
+
+#[test]
+fn discovery_in_both_variants() {
+    let node = Node { id: "web-0.shop".into(), cluster: "web".into(), metadata: None, locality: Some(locality()) };
+    let error = wire::google::rpc::Status { code: 3, message: "no".into(), details: vec![any(1)] };
+    let plane = wire::envoy::config::core::v3::ControlPlane { identifier: "weft".into() };
+    let request = DeltaDiscoveryRequest {
+        node: Some(node.clone()),
+        type_url: wire::names::CLUSTER.into(),
+        resource_names_subscribe: vec!["a".into()],
+        resource_names_unsubscribe: vec!["b".into()],
+        initial_resource_versions: [("c".into(), "1".into())].into_iter().collect(),
+        response_nonce: "n".into(),
+        error_detail: Some(error.clone()),
+    };
+    is_read_whole::<_, full_discovery::DeltaDiscoveryRequest>(&request);
+    let response = DeltaDiscoveryResponse {
+        system_version_info: "v".into(),
+        resources: vec![Resource { version: "1".into(), resource: Some(any(3)), name: "a".into() }],
+        type_url: wire::names::CLUSTER.into(),
+        nonce: "n".into(),
+        removed_resources: vec!["b".into()],
+        control_plane: Some(plane.clone()),
+    };
+    is_read_whole::<_, full_discovery::DeltaDiscoveryResponse>(&response);
+    let request = DiscoveryRequest {
+        version_info: "1".into(),
+        node: Some(node),
+        resource_names: vec!["a".into()],
+        type_url: wire::names::LISTENER.into(),
+        response_nonce: "n".into(),
+        error_detail: Some(error),
+    };
+    is_read_whole::<_, full_discovery::DiscoveryRequest>(&request);
+    let response = DiscoveryResponse {
+        version_info: "1".into(),
+        resources: vec![any(4)],
+        type_url: wire::names::LISTENER.into(),
+        nonce: "n".into(),
+        control_plane: Some(plane),
+    };
+    is_read_whole::<_, full_discovery::DiscoveryResponse>(&response);
+}
