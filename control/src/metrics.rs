@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicI64};
 
+use ::admin::{Page, Question};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text},
+    encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
@@ -84,15 +85,12 @@ impl Metrics {
     }
 
     /// What a scrape is told.
-    pub(crate) fn scrape(&self, state: &State) -> String {
+    pub(crate) fn page(&self, state: &State, question: Question<'_>) -> Page {
         let sizes = state.sizes();
         for (kind, size) in [("Service", sizes.services), ("EndpointSlice", sizes.slices), ("Pod", sizes.pods)] {
             self.objects.get_or_create_owned(&ObjectKind { kind }).set(i64::try_from(size).unwrap_or(i64::MAX));
         }
-        let mut out = String::new();
-        // Writing to a string fails only if a label cannot be written, and ours are words.
-        let _ = text::encode(&mut out, &self.registry.lock().unwrap_or_else(PoisonError::into_inner));
-        out
+        ::admin::metrics(&self.registry.lock().unwrap_or_else(PoisonError::into_inner), question)
     }
 
     pub(crate) fn issued(&self) {

@@ -120,7 +120,8 @@ async fn serve(arguments: Arguments, authority: Authority) -> anyhow::Result<()>
     };
     let [xds, certificates, admin] = arguments.listeners().await?;
     let configs = issuing.keep()?;
-    tokio::spawn(admin::serve(admin, state.clone(), metrics.clone()));
+    let (seen, counted) = (state.clone(), metrics.clone());
+    tokio::spawn(::admin::serve(admin, move |question| admin::answer(question, &seen, &counted)));
     let discovery = AggregatedDiscoveryServiceServer::new(Discovery { state: state.clone(), metrics: metrics.clone() });
     let issuer = IstioCertificateServiceServer::new(Certificates { issuing, state: state.clone() });
     let xds = Door { listener: xds, config: configs.discovery, metrics: metrics.clone() };

@@ -127,7 +127,10 @@ pub fn exists(name: &str) -> bool {
 
 fn send(message: Message, what: impl FnOnce() -> String) -> io::Result<()> {
     let sent = Socket::route().and_then(|socket| socket.exchange(&[message]));
-    sent.map(drop).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", what())))
+    sent.map(drop).map_err(|refusal| {
+        let error = io::Error::from(refusal);
+        io::Error::new(error.kind(), format!("{}: {error}", what()))
+    })
 }
 
 fn index(name: &str) -> io::Result<u32> {

@@ -1,8 +1,16 @@
-//! The only `unsafe` of the project.
+//! The only `unsafe` of the project: two system calls that rustix leaves to its callers.
 
 #![allow(unsafe_code)]
 
-use rustix::{io, thread::UnshareFlags};
+use std::{
+    ffi::c_int,
+    os::fd::{AsRawFd, BorrowedFd},
+};
+
+use rustix::{
+    io::{self, Errno},
+    thread::UnshareFlags,
+};
 
 /// Moves the calling thread (for [`UnshareFlags::NEWPID`]: its future children) into new namespaces.
 ///
@@ -12,4 +20,25 @@ pub(crate) fn unshare(flags: UnshareFlags) -> io::Result<()> {
     let flags = flags.difference(UnshareFlags::FILES);
     // SAFETY: without CLONE_FILES no descriptor loses its meaning; see above.
     unsafe { rustix::thread::unshare_unsafe(flags) }
+}
+
+/// What a netlink socket can be asked to add to a refusal.
+#[derive(Clone, Copy, Debug)]
+#[repr(i32)]
+pub(crate) enum Refusals {
+    /// The kernel's own words, and leave out...
+    Explained = libc::NETLINK_EXT_ACK,
+    /// ...the message that was refused.
+    Short = libc::NETLINK_CAP_ACK,
+}
+
+/// Switches an option of a netlink socket on. rustix has no call for those.
+pub(crate) fn switch_on(socket: BorrowedFd<'_>, option: Refusals) -> io::Result<()> {
+    let on: c_int = 1;
+    let length = libc::socklen_t::try_from(size_of::<c_int>()).map_err(|_| Errno::INVAL)?;
+    // SAFETY: the descriptor stays open while it is borrowed; the kernel reads `length` bytes at the pointer, which is what
+    // `on` takes, and keeps no pointer. On a socket that is not netlink the option is refused.
+    let done =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_NETLINK, option as c_int, (&raw const on).cast(), length) };
+    if done == 0 { Ok(()) } else { Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)) }
 }

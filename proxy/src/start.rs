@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     accept::{Door, Family},
-    admin::{self, Admin, Status},
+    admin::{Admin, Status},
     config::{self, Settings},
     connect, drain,
     events::{Direction, Metrics, Registry},
@@ -96,7 +96,8 @@ fn carry(file: Option<PathBuf>) -> anyhow::Result<()> {
     // Everything but traffic runs here: a scrape or a renewal never delays a request.
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().context("cannot start the runtime")?;
     let admin_listener = runtime.block_on(listen(settings.ports.admin))?;
-    runtime.spawn(admin::serve(admin_listener, Arc::new(admin(status, &registry))));
+    let pages = admin(status, &registry);
+    runtime.spawn(::admin::serve(admin_listener, move |question| pages.answer(question)));
     let listeners = match standalone {
         Some(standalone) => {
             standalone.identity.into_iter().for_each(|identity| store.publish(identity));

@@ -1,5 +1,7 @@
 //! Writing one message.
 
+use super::{ACK, DUMP};
+
 /// Length of `struct nlmsghdr`.
 pub(super) const HEADER: usize = 16;
 
@@ -68,6 +70,12 @@ impl Message {
         bytes[0..4].copy_from_slice(&length.to_ne_bytes());
         bytes[8..12].copy_from_slice(&sequence.to_ne_bytes());
         bytes
+    }
+
+    /// Whether the kernel tells when it is done with this one: by an acknowledgement, or by the end of a dump.
+    pub(super) fn wants_an_end(&self) -> bool {
+        let flags = u16::from_ne_bytes([self.0[6], self.0[7]]);
+        flags & ACK != 0 || flags & DUMP == DUMP
     }
 
     fn open(&mut self, kind: u16) -> usize {

@@ -1,12 +1,21 @@
-//! Netlink: messages out, messages in. Sources: netlink(7), rtnetlink(7), `linux/netfilter/nf_tables.h`.
+//! Netlink: messages out, answers in. Sources: netlink(7), rtnetlink(7), `linux/netfilter/nf_tables.h`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `message` | writing one message |
+//! | `attribute` | reading the attributes of an answer |
+//! | `answer` | reading what came back: pure, and believing no length it is told |
+//! | `socket` | sending, receiving |
 
+mod answer;
 mod attribute;
 mod message;
 mod socket;
 
-pub(crate) use attribute::{attributes, find, number_be};
+pub(crate) use answer::{Refusal, Reply};
+pub(crate) use attribute::{attributes, find, number_be, text};
 pub(crate) use message::Message;
-pub(crate) use socket::{Reply, Socket};
+pub(crate) use socket::Socket;
 
 /// Request flags (netlink(7)).
 pub(crate) const REQUEST: u16 = 0x001;

@@ -1,143 +1,103 @@
 //! Sending messages and hearing what became of them.
 
-use std::{io, os::fd::OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::{
     io::Errno,
     net::{
-        AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType,
+        AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, connect,
         netlink::{NETFILTER, SocketAddrNetlink},
-        recv, sendto, socket_with, sockopt,
+        recv, send, socket_with,
+        sockopt::{
+            set_socket_recv_buffer_size, set_socket_recv_buffer_size_force, set_socket_send_buffer_size,
+            set_socket_send_buffer_size_force,
+        },
     },
 };
 
 use super::{
-    attribute::find,
-    message::{HEADER, Message},
+    answer::{Answers, Refusal, Reply},
+    message::Message,
 };
+use crate::sys::{Refusals, switch_on};
 
-/// `NLMSG_ERROR` and `NLMSG_DONE`.
-const ERROR: u16 = 2;
-const DONE: u16 = 3;
+/// Rules for thousands of ports are one batch, and all of it is one datagram: bytes.
+const BUFFER: usize = 4 << 20;
 
-/// The kernel's own words are attached to the error.
-const TEXT_ATTACHED: u16 = 0x200;
-/// The message that failed is left out of the error.
-const CAPPED: u16 = 0x100;
-/// `NLMSGERR_ATTR_MSG`.
-const TEXT: u16 = 1;
+/// The longest datagram the kernel tells a dump in is half of this: bytes.
+const DATAGRAM_MAX: usize = 1 << 16;
+
+/// How often a dump is asked for again when what it tells changed meanwhile.
+const DUMPS_MAX: usize = 20;
 
 /// A socket of one netlink family, in the network namespace of the thread that opened it.
 #[derive(Debug)]
 pub(crate) struct Socket(OwnedFd);
 
-/// One answer of the kernel.
-#[derive(Clone, Debug)]
-pub(crate) struct Reply {
-    /// Message type.
-    pub(crate) kind: u16,
-    /// Everything behind the header.
-    pub(crate) body: Vec<u8>,
-}
-
 impl Socket {
     /// Links, addresses, routes.
-    pub(crate) fn route() -> io::Result<Self> {
+    pub(crate) fn route() -> Result<Self, Refusal> {
         Self::open(None)
     }
 
     /// nf_tables.
-    pub(crate) fn netfilter() -> io::Result<Self> {
+    pub(crate) fn netfilter() -> Result<Self, Refusal> {
         Self::open(Some(NETFILTER))
     }
 
-    fn open(protocol: Option<Protocol>) -> io::Result<Self> {
+    fn open(protocol: Option<Protocol>) -> Result<Self, Refusal> {
         let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)?;
-        // Rules of thousands of ports are one batch: let it and its answers fit.
-        sockopt::set_socket_send_buffer_size(&fd, 1 << 20)?;
-        sockopt::set_socket_recv_buffer_size(&fd, 1 << 20)?;
+        // Beyond the machine's limit where we may, else up to it.
+        set_socket_send_buffer_size_force(&fd, BUFFER).or_else(|_| set_socket_send_buffer_size(&fd, BUFFER))?;
+        set_socket_recv_buffer_size_force(&fd, BUFFER).or_else(|_| set_socket_recv_buffer_size(&fd, BUFFER))?;
+        // Kernels before 4.12 do not know these, and then explain nothing.
+        let _ = switch_on(fd.as_fd(), Refusals::Explained);
+        let _ = switch_on(fd.as_fd(), Refusals::Short);
+        // Connected to the kernel (port 0), it takes messages from nobody else.
+        connect(&fd, &SocketAddrNetlink::new(0, 0))?;
         Ok(Self(fd))
     }
 
-    /// Sends `messages` as one and reads every answer.
+    /// Sends `messages` as one datagram and reads every answer. They are numbered from 1.
     ///
     /// # Errors
-    /// The first refusal, in the kernel's own words where it gives any.
-    pub(crate) fn exchange(&self, messages: &[Message]) -> io::Result<Vec<Reply>> {
+    /// The first refusal.
+    pub(crate) fn exchange(&self, messages: &[Message]) -> Result<Vec<Reply>, Refusal> {
+        Ok(self.converse(messages)?.replies)
+    }
+
+    /// Sends one request for a dump, as often as it takes to hear of a single moment.
+    ///
+    /// # Errors
+    /// The kernel's refusal, or what is dumped never stops changing.
+    pub(crate) fn dump(&self, request: &Message) -> Result<Vec<Reply>, Refusal> {
+        for _ in 0..DUMPS_MAX {
+            let answers = self.converse(std::slice::from_ref(request))?;
+            if !answers.interrupted {
+                return Ok(answers.replies);
+            }
+        }
+        Err(Errno::AGAIN.into())
+    }
+
+    fn converse(&self, messages: &[Message]) -> Result<Answers, Refusal> {
         let bytes: Vec<u8> = (1..).zip(messages).flat_map(|(sequence, message)| message.bytes(sequence)).collect();
-        sendto(&self.0, &bytes, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
-        let mut replies = Vec::new();
-        let mut buffer = vec![0; 1 << 16];
+        send(&self.0, &bytes, SendFlags::empty())?;
+        let expected = messages.iter().filter(|message| message.wants_an_end()).count();
+        let mut answers = Answers::default();
+        let mut buffer = vec![0; DATAGRAM_MAX];
         loop {
-            // The kernel works while we send: whatever it has to say is there already, and silence means that it is done.
-            match recv(&self.0, &mut buffer[..], RecvFlags::DONTWAIT) {
-                Ok((length, _)) => {
-                    if read(&buffer[..length], &mut replies)? {
-                        return Ok(replies);
-                    }
-                }
-                Err(Errno::AGAIN) => return Ok(replies),
+            // The kernel works while we send (and tells the rest of a dump while we receive), so whatever it has to say is
+            // there already.
+            match recv(&self.0, &mut buffer[..], RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
+                Ok((_, length)) if length > buffer.len() => return Err(Errno::MSGSIZE.into()),
+                Ok((length, _)) => answers.read(&buffer[..length])?,
+                Err(Errno::AGAIN) if answers.completed >= expected => return Ok(answers),
+                // Silence is no consent.
+                Err(Errno::AGAIN) => return Err(Errno::TIMEDOUT.into()),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
-        }
-    }
-}
-
-/// Reads the messages of one datagram. Returns whether a dump is complete.
-fn read(mut bytes: &[u8], replies: &mut Vec<Reply>) -> io::Result<bool> {
-    while let Some((header, _)) = bytes.split_first_chunk::<HEADER>() {
-        let length = u32::from_ne_bytes([header[0], header[1], header[2], header[3]]) as usize;
-        let kind = u16::from_ne_bytes([header[4], header[5]]);
-        let flags = u16::from_ne_bytes([header[6], header[7]]);
-        let Some(body) = bytes.get(HEADER..length) else { break };
-        match kind {
-            ERROR => refused(body, flags)?,
-            DONE => return Ok(true),
-            _ => replies.push(Reply { kind, body: body.to_vec() }),
-        }
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
-    Ok(false)
-}
-
-/// An error of zero is an acknowledgement.
-fn refused(body: &[u8], flags: u16) -> io::Result<()> {
-    let Some((code, rest)) = body.split_first_chunk::<4>() else { return Ok(()) };
-    let code = i32::from_ne_bytes(*code);
-    if code == 0 {
-        return Ok(());
-    }
-    let error = io::Error::from_raw_os_error(-code);
-    let attached = (flags & TEXT_ATTACHED != 0).then(|| kernel_text(rest, flags)).flatten();
-    Err(match attached {
-        Some(text) => io::Error::new(error.kind(), format!("{error}: {text}")),
-        None => error,
-    })
-}
-
-fn kernel_text(rest: &[u8], flags: u16) -> Option<String> {
-    let request = u32::from_ne_bytes(rest.get(..4)?.try_into().ok()?) as usize;
-    let skip = if flags & CAPPED != 0 { HEADER } else { request.next_multiple_of(4) };
-    let text = find(rest.get(skip..)?, TEXT)?;
-    Some(String::from_utf8_lossy(text.strip_suffix(&[0]).unwrap_or(text)).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn no_answer_makes_us_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), length in 0..64_u32, kind in 0..5_u16) {
-            let mut message = bytes;
-            if message.len() >= 8 {
-                message[..4].copy_from_slice(&length.to_ne_bytes());
-                message[4..6].copy_from_slice(&kind.to_ne_bytes());
-            }
-            let _ = read(&message, &mut Vec::new());
         }
     }
 }

@@ -1,21 +1,17 @@
 //! The few nf_tables expressions we use, to the kernel and back. Source: `linux/netfilter/nf_tables.h`.
 
-use crate::netlink::{Message, find, number_be};
+use crate::netlink::{Message, find, number_be, text};
 
-/// Registers of the rule machine: a value is loaded into one and the next expression looks at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Register {
-    First,
-}
-
-/// `NFT_REG_1`.
+/// `NFT_REG_1`: a value is loaded into this register, and the next expression looks at it there.
 const FIRST: u32 = 1;
 /// `NFT_REG_VERDICT`.
 const VERDICT: u32 = 0;
 /// `NFT_RETURN`.
 const RETURN: i32 = -5;
+/// `NF_NAT_RANGE_PROTO_SPECIFIED`: the port is given. The kernel adds it.
+const PORT_GIVEN: u32 = 2;
 
-/// One step of a rule. Every step works on the first register.
+/// One step of a rule. Every step works on the one register.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expression {
     /// Load the index of the link a packet came in by.
@@ -43,7 +39,7 @@ pub(super) enum Expression {
     /// Go on only if it lies between these, both included.
     Range { first: Vec<u8>, last: Vec<u8> },
     /// Load a constant.
-    Load(Register, Vec<u8>),
+    Load(Vec<u8>),
     /// Send the connection to a local port, the loaded one.
     Redirect,
     /// Leave the chain.
@@ -90,7 +86,7 @@ impl Expression {
             Self::Mask(_) => "bitwise",
             Self::Equals(_) => "cmp",
             Self::Range { .. } => "range",
-            Self::Load(..) | Self::Return => "immediate",
+            Self::Load(_) | Self::Return => "immediate",
             Self::Redirect => "redir",
         }
     }
@@ -112,7 +108,7 @@ impl Expression {
                 put_value(data, 3, first);
                 put_value(data, 4, last);
             }
-            Self::Load(Register::First, value) => {
+            Self::Load(value) => {
                 data.put_be32(1, FIRST);
                 put_value(data, 2, value);
             }
@@ -120,7 +116,9 @@ impl Expression {
                 data.put_be32(1, VERDICT)
                     .nest(2, |inner| inner.nest(VERDICT_DATA, |verdict| verdict.put(VERDICT_CODE, &RETURN.to_be_bytes())));
             }
-            Self::Redirect => drop(data.put_be32(1, FIRST)),
+            Self::Redirect => {
+                data.put_be32(1, FIRST);
+            }
             loading => loading.write_load(data),
         }
     }
@@ -134,29 +132,69 @@ impl Expression {
         }
     }
 
-    /// Reads an expression as the kernel tells it; `None` for any that we never write.
+    /// Reads an expression as the kernel tells it; `None` for any that we never write, so that what looks like ours and does
+    /// something else is not taken for ours.
     pub(super) fn read(element: &[u8]) -> Option<Self> {
-        let name = find(element, NAME)?;
-        let data = find(element, DATA)?;
-        let number = |kind| find(data, kind).and_then(number_be);
-        let value = |kind| find(data, kind).and_then(|nested| find(nested, VALUE)).map(<[u8]>::to_vec);
-        match name.strip_suffix(&[0]).unwrap_or(name) {
-            b"meta" => META.into_iter().find(|(key, _)| number(2) == Some(*key)).map(|(_, expression)| expression),
-            b"payload" => {
-                let what = (number(2)?, number(3)?, number(4)?);
+        let name = text(find(element, NAME)?);
+        let data = Data(find(element, DATA)?);
+        match name.as_str() {
+            "meta" if data.on_register(1) => {
+                META.into_iter().find(|(key, _)| data.number(2) == Some(*key)).map(|(_, expression)| expression)
+            }
+            "payload" if data.on_register(1) => {
+                let what = (data.number(2)?, data.number(3)?, data.number(4)?);
                 PAYLOAD.into_iter().find(|(known, _)| *known == what).map(|(_, expression)| expression)
             }
-            b"bitwise" if number(6).unwrap_or(0) == 0 && value(5)?.iter().all(|byte| *byte == 0) => value(4).map(Self::Mask),
-            b"cmp" if number(2) == Some(0) => value(3).map(Self::Equals),
-            b"range" if number(2) == Some(0) => Some(Self::Range { first: value(3)?, last: value(4)? }),
-            b"immediate" if number(1) == Some(VERDICT) => {
-                let verdict = find(find(data, 2)?, VERDICT_DATA)?;
-                (find(verdict, VERDICT_CODE)? == RETURN.to_be_bytes()).then_some(Self::Return)
-            }
-            b"immediate" => value(2).map(|value| Self::Load(Register::First, value)),
-            b"redir" => Some(Self::Redirect),
+            "bitwise" => data.mask(),
+            "cmp" if data.is_equality() => data.value(3).map(Self::Equals),
+            "range" if data.is_equality() => Some(Self::Range { first: data.value(3)?, last: data.value(4)? }),
+            "immediate" if data.number(1) == Some(VERDICT) => data.verdict(),
+            "immediate" if data.on_register(1) => data.value(2).map(Self::Load),
+            "redir" => data.redirect(),
             _ => None,
         }
+    }
+}
+
+/// What belongs to an expression, as attributes.
+struct Data<'a>(&'a [u8]);
+
+impl Data<'_> {
+    fn number(&self, kind: u16) -> Option<u32> {
+        find(self.0, kind).and_then(number_be)
+    }
+
+    fn value(&self, kind: u16) -> Option<Vec<u8>> {
+        find(self.0, kind).and_then(|nested| find(nested, VALUE)).map(<[u8]>::to_vec)
+    }
+
+    fn on_register(&self, kind: u16) -> bool {
+        self.number(kind) == Some(FIRST)
+    }
+
+    /// Of `cmp` and `range`: `NFT_CMP_EQ` and `NFT_RANGE_EQ` are 0.
+    fn is_equality(&self) -> bool {
+        self.on_register(1) && self.number(2) == Some(0)
+    }
+
+    fn mask(&self) -> Option<Expression> {
+        // `NFT_BITWISE_BOOL` is 0, and kernels before 5.6 know nothing else.
+        let masks = self.number(6).unwrap_or(0) == 0 && self.value(5)?.iter().all(|byte| *byte == 0);
+        let mask = self.value(4)?;
+        let whole = self.number(3).is_some_and(|length| length as usize == mask.len());
+        (masks && whole && self.on_register(1) && self.on_register(2)).then_some(Expression::Mask(mask))
+    }
+
+    fn verdict(&self) -> Option<Expression> {
+        let verdict = find(find(self.0, 2)?, VERDICT_DATA)?;
+        (find(verdict, VERDICT_CODE)? == RETURN.to_be_bytes()).then_some(Expression::Return)
+    }
+
+    fn redirect(&self) -> Option<Expression> {
+        // The kernel repeats the lowest port as the highest.
+        let one_port = self.on_register(1) && self.number(2).is_none_or(|register| register == FIRST);
+        let plainly = self.number(3).is_none_or(|flags| flags == PORT_GIVEN);
+        (one_port && plainly).then_some(Expression::Redirect)
     }
 }
 
@@ -178,7 +216,7 @@ mod tests {
             Expression::Mask(vec![255, 255, 0, 0]),
             Expression::Equals(vec![6]),
             Expression::Range { first: vec![0, 80], last: vec![0, 90] },
-            Expression::Load(Register::First, vec![66, 105]),
+            Expression::Load(vec![66, 105]),
             Expression::Redirect,
             Expression::Return,
         ]);
@@ -189,6 +227,22 @@ mod tests {
             let element = find(&bytes[16..], ELEMENT).unwrap();
             assert_eq!(Expression::read(element), Some(expression));
         }
+    }
+
+    #[test]
+    fn what_resembles_an_expression_of_ours_is_not_taken_for_it() {
+        fn read(name: &str, fill: impl FnOnce(&mut Message) -> &mut Message) -> Option<Expression> {
+            let mut message = Message::new(0, 0, &[]);
+            message.put_text(NAME, name).nest(DATA, fill);
+            Expression::read(&message.bytes(0)[16..])
+        }
+        let different = read("cmp", |data| data.put_be32(1, FIRST).put_be32(2, 1).nest(3, |value| value.put(VALUE, &[6])));
+        assert_eq!(different, None);
+        assert_eq!(read("meta", |data| data.put_be32(1, 2).put_be32(2, 16)), None, "into another register");
+        assert_eq!(read("redir", |data| data), None, "to the port that was dialled");
+        assert_eq!(read("redir", |data| data.put_be32(1, FIRST).put_be32(3, PORT_GIVEN | 4)), None, "to a random port");
+        assert_eq!(read("redir", |data| data.put_be32(1, FIRST).put_be32(3, PORT_GIVEN)), Some(Expression::Redirect));
+        assert_eq!(read("queue", |data| data), None);
     }
 
     proptest! {

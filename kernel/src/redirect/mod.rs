@@ -1,14 +1,34 @@
 //! The rules that send a pod's connections through its proxy.
 //!
-//! `rules` decides, purely, what they are; `expression` speaks nf_tables; `table` installs, reads back and removes them;
-//! `print` writes them for people, and for kernels without nf_tables as `iptables-restore` input.
+//! | file | what |
+//! |---|---|
+//! | `scope` | ranges of ports, subnets |
+//! | `rules` | which connections are redirected where, as rules in chains: pure |
+//! | `compile` | a rule as nf_tables expressions: pure |
+//! | `expression` | one expression, to the kernel and back |
+//! | `print` | the rules for people, and for kernels without nf_tables as `iptables-restore` input: pure |
+//! | `table` | installs and removes them |
+//! | `force` | reads back what is in force |
+//! | `difference` | compares that with what should be: pure |
+//! | `error` | what to do when the kernel refuses |
+//! | `protocol` | how nf_tables calls things |
 //!
-//! Only TCP is redirected, so DNS over UDP is never touched.
+//! Only TCP is redirected, so DNS over UDP is never touched. Everything lives in tables named `weft`, and nothing outside of
+//! them is ever read closely or changed.
 
+mod compile;
+mod difference;
+mod error;
 mod expression;
+mod force;
 mod print;
+mod protocol;
 mod rules;
+mod scope;
 mod table;
 
-pub use rules::{PortRange, RangeError, Rules, Subnet, SubnetError};
-pub use table::{Change, RedirectError, install, remove, verify};
+pub use difference::Difference;
+pub use error::RedirectError;
+pub use rules::{Layout, Rules};
+pub use scope::{PortRange, RangeError, Subnet, SubnetError};
+pub use table::{Change, install, install_as, remove, verify};

@@ -1,8 +1,8 @@
 //! Which connections are redirected where. Pure.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::fmt;
 
-use super::expression::{Expression, Register};
+use super::scope::{PortRange, Subnet};
 
 /// What to redirect, and what to leave alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,85 +23,63 @@ pub struct Rules {
     pub skip_subnets: Vec<Subnet>,
 }
 
-/// Ports from `first` to `last`, both included.
+/// How the rules are spread over tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortRange {
-    /// The lowest.
-    pub first: u16,
-    /// The highest.
-    pub last: u16,
+pub enum Layout {
+    /// One table for IPv4 and IPv6. Linux 5.2 and later translate addresses in it.
+    Shared,
+    /// A table for each of them that the kernel has.
+    Separate,
 }
 
-/// A text is not a port or range of ports.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither a port (80) nor a range of ports (8000-8080)")]
-pub struct RangeError(String);
-
-impl FromStr for PortRange {
-    type Err = RangeError;
-
-    fn from_str(text: &str) -> Result<Self, RangeError> {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let port = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port > 0);
-        match (port(first), port(last)) {
-            (Some(first), Some(last)) if first <= last => Ok(Self { first, last }),
-            _ => Err(RangeError(text.to_owned())),
+impl Layout {
+    /// The tables; `ipv6` tells whether this kernel has IPv6.
+    pub(super) fn families(self, ipv6: bool) -> &'static [Family] {
+        match self {
+            Self::Shared => &[Family::Inet],
+            Self::Separate if ipv6 => &[Family::V4, Family::V6],
+            Self::Separate => &[Family::V4],
         }
     }
 }
 
-impl fmt::Display for PortRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}-{}", self.first, self.last) }
-    }
-}
-
-/// Addresses that begin with the same bits.
+/// What a table is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Subnet {
-    /// Any of them.
-    pub address: IpAddr,
-    /// How many bits they share.
-    pub prefix: u8,
+pub(super) enum Family {
+    Inet,
+    V4,
+    V6,
 }
 
-/// A text is not a subnet.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither an address (10.0.0.1) nor a subnet (10.0.0.0/8)")]
-pub struct SubnetError(String);
+impl Family {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Inet, Self::V4, Self::V6];
 
-impl FromStr for Subnet {
-    type Err = SubnetError;
-
-    fn from_str(text: &str) -> Result<Self, SubnetError> {
-        let wrong = || SubnetError(text.to_owned());
-        let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Ok(most), |prefix| prefix.parse().map_err(|_| wrong()))?;
-        if prefix > most { Err(wrong()) } else { Ok(Self { address, prefix }) }
+    /// `NFPROTO_INET`, `NFPROTO_IPV4`, `NFPROTO_IPV6`.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Self::Inet => 1,
+            Self::V4 => 2,
+            Self::V6 => 10,
+        }
     }
-}
 
-impl fmt::Display for Subnet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
+    /// As nft(8) calls it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Inet => "inet",
+            Self::V4 => "ip",
+            Self::V6 => "ip6",
+        }
     }
-}
 
-impl Subnet {
-    /// The address with everything behind the prefix set to zero, and the mask.
-    fn masked(&self) -> (Vec<u8>, Vec<u8>) {
-        let octets = match self.address {
-            IpAddr::V4(address) => address.octets().to_vec(),
-            IpAddr::V6(address) => address.octets().to_vec(),
-        };
-        let mask = |index: usize| {
-            let bits = usize::from(self.prefix).saturating_sub(index * 8).min(8);
-            u8::try_from((0xff00_u32 >> bits) & 0xff).unwrap_or(0xff)
-        };
-        let mask: Vec<u8> = (0..octets.len()).map(mask).collect();
-        (octets.iter().zip(&mask).map(|(octet, mask)| octet & mask).collect(), mask)
+    /// Whether packets to `subnet` come by its tables.
+    fn sees(self, subnet: &Subnet) -> bool {
+        match self {
+            Self::Inet => true,
+            Self::V4 => subnet.address.is_ipv4(),
+            Self::V6 => subnet.address.is_ipv6(),
+        }
     }
 }
 
@@ -120,110 +98,137 @@ pub(super) enum Hook {
     Output,
 }
 
-/// One rule: what it does, and how nft(8) writes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rule {
-    pub(super) text: String,
-    pub(super) expressions: Vec<Expression>,
+/// `NF_IP_PRI_NAT_DST`.
+pub(super) const PRIORITY: i32 = -100;
+
+impl Hook {
+    /// `NF_INET_PRE_ROUTING`, `NF_INET_LOCAL_OUT`.
+    pub(super) fn number(self) -> u32 {
+        match self {
+            Self::Prerouting => 0,
+            Self::Output => 3,
+        }
+    }
 }
 
-/// Index of the loopback link in every network namespace.
-const LOOPBACK: u32 = 1;
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prerouting => "prerouting",
+            Self::Output => "output",
+        })
+    }
+}
+
+/// One rule: connections that are so are treated so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rule {
+    pub(super) of: Match,
+    pub(super) then: Action,
+}
+
+/// Which connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Match {
+    /// Those that came over loopback.
+    FromLoopback,
+    /// Those that leave over loopback: to 127.0.0.1, ::1 and this pod's own addresses.
+    ToLoopback,
+    /// Those whose socket belongs to this user.
+    User(u32),
+    /// Those whose packets carry this mark.
+    Mark(u32),
+    /// Those to these addresses.
+    To(Subnet),
+    /// TCP to these ports.
+    Ports(PortRange),
+    /// TCP.
+    Tcp,
+}
+
+/// What becomes of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Nothing: the chain is left.
+    Pass,
+    /// They go to this port of ours; the kernel remembers where they were going.
+    Redirect(u16),
+}
 
 impl Rules {
-    /// The chains that carry these rules out.
-    pub(super) fn chains(&self) -> [Chain; 2] {
+    /// The chains that carry these rules out in a table of `family`.
+    pub(super) fn chains(&self, family: Family) -> [Chain; 2] {
         [
             Chain { name: "inbound", hook: Hook::Prerouting, rules: self.inbound() },
-            Chain { name: "outbound", hook: Hook::Output, rules: self.outbound() },
+            Chain { name: "outbound", hook: Hook::Output, rules: self.outbound(family) },
         ]
     }
 
     fn inbound(&self) -> Vec<Rule> {
-        let mut rules = vec![Rule::passing("iif \"lo\"", vec![Expression::InputLink, equals(&LOOPBACK.to_ne_bytes())])];
-        rules.extend(self.skip_inbound.iter().map(Rule::passing_port));
-        rules.push(Rule::redirecting(self.inbound_port));
+        let mut rules = vec![
+            pass(Match::FromLoopback),
+            // Rewriting would replace the address by the link's first. Left alone, such a connection is one whose destination is
+            // the proxy itself, and the proxy sees that it would be dialling itself. Port `outbound_port` is not left alone:
+            // what is behind it serves the app only.
+            pass(Match::Ports(PortRange { first: self.inbound_port, last: self.inbound_port })),
+        ];
+        rules.extend(self.skip_inbound.iter().copied().map(Match::Ports).map(pass));
+        rules.push(Rule { of: Match::Tcp, then: Action::Redirect(self.inbound_port) });
         rules
     }
 
-    fn outbound(&self) -> Vec<Rule> {
-        let mut rules = Vec::new();
-        if let Some(user) = self.exempt_user {
-            rules.push(Rule::passing(&format!("meta skuid {user}"), vec![Expression::SocketUser, equals(&user.to_ne_bytes())]));
-        }
-        if let Some(mark) = self.exempt_mark {
-            rules.push(Rule::passing(&format!("meta mark {mark:#010x}"), vec![Expression::Mark, equals(&mark.to_ne_bytes())]));
-        }
-        rules.push(Rule::passing("oif \"lo\"", vec![Expression::OutputLink, equals(&LOOPBACK.to_ne_bytes())]));
-        rules.extend(self.skip_subnets.iter().map(Rule::passing_subnet));
-        rules.extend(self.skip_outbound.iter().map(Rule::passing_port));
-        rules.push(Rule::redirecting(self.outbound_port));
-        rules
+    fn outbound(&self, family: Family) -> Vec<Rule> {
+        let own = self.exempt_user.map(Match::User).into_iter().chain(self.exempt_mark.map(Match::Mark));
+        let subnets = self.skip_subnets.iter().filter(|subnet| family.sees(subnet)).copied().map(Match::To);
+        let ports = self.skip_outbound.iter().copied().map(Match::Ports);
+        // A virtual address is not on loopback, so the app's calls to its own service are redirected as all others.
+        let passing = own.chain([Match::ToLoopback]).chain(subnets).chain(ports);
+        let redirecting = Rule { of: Match::Tcp, then: Action::Redirect(self.outbound_port) };
+        passing.map(pass).chain([redirecting]).collect()
     }
 }
 
-impl Rule {
-    fn passing(text: &str, mut expressions: Vec<Expression>) -> Self {
-        expressions.push(Expression::Return);
-        Self { text: format!("{text} return"), expressions }
-    }
-
-    fn passing_port(range: &PortRange) -> Self {
-        let mut expressions = tcp();
-        expressions.push(Expression::DestinationPort);
-        let (first, last) = (range.first.to_be_bytes().to_vec(), range.last.to_be_bytes().to_vec());
-        expressions.push(if first == last { equals(&first) } else { Expression::Range { first, last } });
-        Self::passing(&format!("tcp dport {range}"), expressions)
-    }
-
-    fn passing_subnet(subnet: &Subnet) -> Self {
-        let (network, mask) = subnet.masked();
-        let (family, word, destination) = match subnet.address {
-            IpAddr::V4(_) => (2_u8, "ip", Expression::DestinationV4),
-            IpAddr::V6(_) => (10_u8, "ip6", Expression::DestinationV6),
-        };
-        let expressions = vec![Expression::Family, equals(&[family]), destination, Expression::Mask(mask), equals(&network)];
-        Self::passing(&format!("{word} daddr {subnet}"), expressions)
-    }
-
-    fn redirecting(port: u16) -> Self {
-        let mut expressions = tcp();
-        expressions.push(Expression::Load(Register::First, port.to_be_bytes().to_vec()));
-        expressions.push(Expression::Redirect);
-        Self { text: format!("meta l4proto tcp redirect to :{port}"), expressions }
-    }
-}
-
-fn tcp() -> Vec<Expression> {
-    vec![Expression::Transport, equals(&[6])]
-}
-
-fn equals(value: &[u8]) -> Expression {
-    Expression::Equals(value.to_vec())
+fn pass(of: Match) -> Rule {
+    Rule { of, then: Action::Pass }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn ranges_and_subnets_are_read_and_nonsense_is_named() {
-        assert_eq!("8000-8080".parse(), Ok(PortRange { first: 8000, last: 8080 }));
-        assert!("8080-8000".parse::<PortRange>().is_err());
-        assert!("0".parse::<PortRange>().is_err());
-        assert_eq!(
-            "10.0.0.0/33".parse::<Subnet>().unwrap_err().to_string(),
-            "`10.0.0.0/33` is neither an address (10.0.0.1) nor a subnet (10.0.0.0/8)"
-        );
+    fn rules() -> Rules {
+        Rules {
+            outbound_port: 17001,
+            inbound_port: 17002,
+            exempt_user: Some(7717),
+            exempt_mark: Some(7),
+            skip_inbound: vec!["17003".parse().unwrap()],
+            skip_outbound: vec!["5432".parse().unwrap()],
+            skip_subnets: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
+        }
     }
 
     #[test]
-    fn a_subnet_is_masked_to_its_prefix() {
-        let subnet: Subnet = "10.77.9.255/20".parse().unwrap();
-        assert_eq!(subnet.masked(), (vec![10, 77, 0, 0], vec![255, 255, 240, 0]));
-        let host: Subnet = "fd77::1".parse().unwrap();
-        assert_eq!(host.masked().1, [255; 16]);
-        let all: Subnet = "1.2.3.4/0".parse().unwrap();
-        assert_eq!(all.masked(), (vec![0; 4], vec![0; 4]));
+    fn what_passes_is_asked_before_what_is_redirected() {
+        for chain in rules().chains(Family::Inet) {
+            let (last, before) = chain.rules.split_last().unwrap();
+            assert!(matches!(last, Rule { of: Match::Tcp, then: Action::Redirect(_) }));
+            assert!(before.iter().all(|rule| rule.then == Action::Pass));
+        }
+    }
+
+    #[test]
+    fn the_proxys_own_connections_are_told_apart_before_anything_else() {
+        let [_, outbound] = rules().chains(Family::Inet);
+        assert_eq!(outbound.rules[..2], [pass(Match::User(7717)), pass(Match::Mark(7))]);
+    }
+
+    #[test]
+    fn a_table_of_one_family_has_no_subnets_of_the_other() {
+        let subnets = |family| {
+            let [_, outbound] = rules().chains(family);
+            outbound.rules.into_iter().filter(|rule| matches!(rule.of, Match::To(_))).count()
+        };
+        assert_eq!([Family::Inet, Family::V4, Family::V6].map(subnets), [2, 1, 1]);
     }
 }

@@ -1,9 +1,11 @@
-//! Namespaces: making them, entering them, working inside.
+//! Namespaces: making them, entering them, working inside. User namespaces, which come with powers, are in `user`.
+
+mod user;
 
 use std::{
-    fs, io,
+    io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    thread,
+    panic, thread,
 };
 
 use rustix::{
@@ -12,6 +14,7 @@ use rustix::{
     thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space},
 };
 
+pub use self::user::{UserNamespaceError, become_ordinary, become_root};
 use crate::sys;
 
 /// What a namespace keeps apart.
@@ -69,7 +72,7 @@ impl Namespace {
         Self { kind, fd }
     }
 
-    /// The calling thread's own.
+    /// The calling thread's own. Needs no power.
     ///
     /// # Errors
     /// `/proc` is not there.
@@ -79,12 +82,16 @@ impl Namespace {
         Ok(Self { kind, fd })
     }
 
-    /// A new one, made beside the calling thread's. Network and mount namespaces need CAP_SYS_ADMIN. A mount namespace
-    /// begins as a copy that no longer hears of mounts elsewhere.
+    /// A new network or mount namespace, made beside the calling thread's; needs CAP_SYS_ADMIN. A mount namespace begins as
+    /// a copy of the calling thread's that no longer hears of mounts elsewhere.
     ///
     /// # Errors
-    /// The power is missing, or the kernel allows no more namespaces.
+    /// The power is missing, or the kernel allows no more namespaces. The other kinds cannot be made without a process that
+    /// lives in them: see [`leave_for_new`] and [`become_root`].
     pub fn new(kind: Kind) -> io::Result<Self> {
+        if matches!(kind, Kind::User | Kind::Process) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "this kind of namespace needs a process of its own"));
+        }
         on_a_thread(move || {
             sys::unshare(kind.flag() | UnshareFlags::FS)?;
             if kind == Kind::Mount {
@@ -100,10 +107,10 @@ impl Namespace {
     }
 
     /// Moves the calling thread in. For [`Kind::Process`] it moves its future children. For [`Kind::User`] the process
-    /// must have no other thread.
+    /// must have no other thread. Needs CAP_SYS_ADMIN in the namespace's user namespace.
     ///
     /// # Errors
-    /// The power is missing: CAP_SYS_ADMIN in the namespace's user namespace.
+    /// The power is missing.
     pub fn enter(&self) -> io::Result<()> {
         if self.kind == Kind::Mount {
             // Threads that share a working directory may not live in different mount namespaces.
@@ -113,10 +120,17 @@ impl Namespace {
     }
 }
 
-/// Does `work` on a thread of its own inside `namespaces`. Sockets opened and commands spawned there stay there.
+/// Does `work` on a thread of its own inside `namespaces`. Sockets opened and commands spawned there stay there. Needs
+/// CAP_SYS_ADMIN in their user namespaces.
+///
+/// A command that is to [`die_with_parent`] must not be spawned in there: what the kernel calls a parent is this thread,
+/// and it ends with `work`.
 ///
 /// # Errors
 /// A namespace cannot be entered.
+///
+/// # Panics
+/// As `work` does.
 pub fn within<T: Send>(namespaces: &[&Namespace], work: impl FnOnce() -> T + Send) -> io::Result<T> {
     on_a_thread(|| {
         for namespace in namespaces {
@@ -126,84 +140,30 @@ pub fn within<T: Send>(namespaces: &[&Namespace], work: impl FnOnce() -> T + Sen
     })?
 }
 
-fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
+/// Does `work` on a thread whose namespaces may change without anybody noticing.
+pub(crate) fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
     thread::scope(|scope| {
         let working = thread::Builder::new().name(String::from("namespace")).spawn_scoped(scope, work)?;
-        working.join().map_err(|_| io::Error::other("the work inside a namespace panicked"))
+        Ok(working.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
     })
 }
 
 /// Moves this process into new namespaces of `kinds`; of [`Kind::Process`] only its future children. The process must have
-/// no other thread.
+/// no other thread. Needs CAP_SYS_ADMIN.
 ///
 /// # Errors
-/// CAP_SYS_ADMIN is missing, or the kernel allows no more namespaces.
+/// The power is missing, or the kernel allows no more namespaces.
 pub fn leave_for_new(kinds: &[Kind]) -> io::Result<()> {
     let flags = kinds.iter().fold(UnshareFlags::empty(), |flags, kind| flags | kind.flag());
     sys::unshare(flags)?;
     if kinds.contains(&Kind::Mount) { crate::mount::keep_to_ourselves() } else { Ok(()) }
 }
 
-/// Why this user may have no user namespace.
-#[derive(Debug, thiserror::Error)]
-#[error("this machine does not let ordinary users make user namespaces: {error}.{remedy}\nOr run as root, which needs none.")]
-pub struct UserNamespaceError {
-    /// What the kernel said.
-    error: io::Error,
-    /// What probably forbids it, and how to allow it.
-    remedy: String,
-}
-
-/// Makes this process root of a new user namespace, with power over what it makes from now on and over nothing else. The
-/// process must have no other thread.
+/// Has the kernel kill this process when the thread that started it ends, however it ends. Where the parent's id is known,
+/// and is visible from here, it should be given: a parent that ended before this call kills nobody.
 ///
-/// # Errors
-/// The machine does not allow it; the error says which setting is in the way.
-pub fn become_root() -> Result<(), UserNamespaceError> {
-    map_into_new_user_namespace(0, 0)
-}
-
-/// Moves this process into a new user namespace in which it is `user` and `group`, without any power over the namespaces
-/// it came from. The process must have no other thread.
-///
-/// # Errors
-/// As for [`become_root`].
-pub fn become_ordinary(user: u32, group: u32) -> Result<(), UserNamespaceError> {
-    map_into_new_user_namespace(user, group)
-}
-
-fn map_into_new_user_namespace(user: u32, group: u32) -> Result<(), UserNamespaceError> {
-    let (was_user, was_group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let mapped = sys::unshare(UnshareFlags::NEWUSER).map_err(io::Error::from).and_then(|()| {
-        // Without this an ordinary user may not map a group: dropping groups could open files that deny them.
-        fs::write("/proc/self/setgroups", "deny")?;
-        fs::write("/proc/self/uid_map", format!("{user} {was_user} 1"))?;
-        fs::write("/proc/self/gid_map", format!("{group} {was_group} 1"))
-    });
-    mapped.map_err(|error| UserNamespaceError { error, remedy: remedies() })
-}
-
-/// Every setting known to forbid user namespaces that is set that way here.
-fn remedies() -> String {
-    let settings = [
-        ("/proc/sys/user/max_user_namespaces", "0", "user.max_user_namespaces=15000"),
-        ("/proc/sys/kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),
-        ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "kernel.apparmor_restrict_unprivileged_userns=0"),
-    ];
-    let found: Vec<String> = settings
-        .into_iter()
-        .filter(|(path, forbids, _)| fs::read_to_string(path).is_ok_and(|value| value.trim() == *forbids))
-        .map(|(_, _, setting)| format!("\nTo allow it: sudo sysctl -w {setting}"))
-        .collect();
-    if found.is_empty() {
-        return String::from(
-            "\nA container or security profile (seccomp, SELinux) probably forbids it; ask for one that allows `unshare`.",
-        );
-    }
-    found.concat()
-}
-
-/// Has the kernel kill this process when the thread that started it ends, however it ends.
+/// The kernel forgets this when the process changes its user, group or powers, or enters a user namespace: call it again
+/// afterwards. It needs no power.
 ///
 /// # Errors
 /// The parent is gone already; then it is too late, and the caller should end.

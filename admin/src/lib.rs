@@ -1,0 +1,97 @@
+//! The admin port that both planes have: a few pages over HTTP/1.1, and metrics in whichever text format is asked for.
+//!
+//! What the pages say is up to their owner. Nothing here knows the mesh.
+
+mod exposition;
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header::ACCEPT, header::CONTENT_TYPE};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+
+pub use exposition::metrics;
+
+/// Somebody who asks must ask within this time.
+const HEAD_MAX: Duration = Duration::from_secs(10);
+
+/// How long to leave the kernel alone when it has no file descriptor for us.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The path, without query.
+    pub path: &'a str,
+    /// The formats the asker takes; empty when it does not say.
+    pub accept: &'a str,
+    /// Who asks.
+    pub peer: SocketAddr,
+}
+
+/// What is answered.
+#[derive(Clone, Debug)]
+pub struct Page {
+    status: StatusCode,
+    kind: &'static str,
+    body: Bytes,
+}
+
+impl Page {
+    /// Plain text.
+    pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        Self { status, kind: "text/plain; charset=utf-8", body: body.into() }
+    }
+
+    /// JSON.
+    pub fn json(body: impl Into<Bytes>) -> Self {
+        Self { status: StatusCode::OK, kind: "application/json", body: body.into() }
+    }
+
+    fn response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(self.body));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(self.kind));
+        response
+    }
+}
+
+/// Answers on `listener` for ever. Only GET and HEAD are questions.
+pub async fn serve<A>(listener: TcpListener, answer: A)
+where
+    A: Fn(Question<'_>) -> Page + Send + Sync + 'static,
+{
+    let answer = Arc::new(answer);
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => drop(tokio::spawn(attend(stream, peer, answer.clone()))),
+            Err(error) => {
+                tracing::warn!(%error, "the admin port cannot take a connection");
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+    }
+}
+
+async fn attend<A: Fn(Question<'_>) -> Page>(stream: TcpStream, peer: SocketAddr, answer: Arc<A>) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let response = page(&request, peer, &*answer).response();
+        async { Ok::<_, Infallible>(response) }
+    });
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD_MAX);
+    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%peer, %error, "somebody spoke strangely to the admin port");
+    }
+}
+
+fn page(request: &Request<Incoming>, peer: SocketAddr, answer: &impl Fn(Question<'_>) -> Page) -> Page {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return Page::text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n");
+    }
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    answer(Question { path: request.uri().path(), accept, peer })
+}
