@@ -27,7 +27,7 @@ use crate::{
     relay::{self, Call, Unsent},
     route::{self, Caller, Permit},
     side::Side,
-    snapshot::{Destination, Endpoint},
+    snapshot::{Cluster, Destination, Endpoint},
     world::World,
 };
 
@@ -138,11 +138,12 @@ impl Walk {
 struct Attempts {
     left: u32,
     failed: SmallVec<[SocketAddr; 4]>,
+    last: Option<Refusal>,
 }
 
 impl Attempts {
     fn new() -> Self {
-        Self { left: ATTEMPTS, failed: SmallVec::new() }
+        Self { left: ATTEMPTS, failed: SmallVec::new(), last: None }
     }
 
     /// Goes on to another attempt, or gives up with `refusal`. Only work that cannot have begun is attempted again.
@@ -152,7 +153,14 @@ impl Attempts {
             return Err(refusal);
         }
         tracing::debug!(%refusal, "trying again");
+        self.last = Some(refusal);
         Ok(())
+    }
+
+    /// Chooses an endpoint that has not failed yet. When none is left, the last failure says more than that.
+    fn choose(&mut self, cluster: &Arc<Cluster>, work: Work, world: &World) -> Result<Chosen, Refusal> {
+        let chosen = world.balance.choose(cluster, work, &self.failed, clock::now());
+        chosen.map_err(|none_left| self.last.take().unwrap_or(none_left))
     }
 
     /// The same, keeping away from the endpoint that failed.
@@ -207,8 +215,8 @@ struct Opened {
 }
 
 impl MaySpeakFirst for Opened {
-    async fn spoke(&mut self) {
-        self.pipe.spoke().await;
+    async fn spoke(&mut self) -> detect::Opening {
+        self.pipe.spoke().await
     }
 }
 
@@ -218,7 +226,7 @@ async fn open(walk: &Walk, workload: Option<&HeaderValue>) -> Result<Opened, Ref
     let routed = route::connection(&walk.destination(), &walk.caller)?;
     let mut attempts = Attempts::new();
     loop {
-        let chosen = walk.world.balance.choose(&routed.cluster, Work::Connection, &attempts.failed, clock::now())?;
+        let chosen = attempts.choose(&routed.cluster, Work::Connection, &walk.world)?;
         match connect::bytes(&chosen, &walk.world).await {
             Ok(pipe) => {
                 chosen.answered(clock::now());
@@ -270,7 +278,7 @@ async fn deliver(walk: &Walk, request: Request<Payload>, facts: Facts) -> Result
     let (mut request, sent) = tallied(request);
     let mut attempts = Attempts::new();
     loop {
-        let chosen = world.balance.choose(&routed.cluster, Work::Request, &attempts.failed, clock::now())?;
+        let chosen = attempts.choose(&routed.cluster, Work::Request, world)?;
         let line = match connect::requests(&chosen, version, world).await {
             Ok(line) => line,
             Err(refusal) => {

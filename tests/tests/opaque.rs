@@ -86,3 +86,13 @@ fn a_gibibyte_arrives_whole() {
     let expected = String::from_utf8_lossy(&expected.stdout).split_whitespace().next().unwrap_or_default().to_owned();
     assert_eq!(told.trim(), format!("1073741824 {expected}"));
 }
+
+#[test]
+fn a_server_that_speaks_first_is_heard_at_once_and_by_everybody() {
+    let server = "import socketserver\nclass Greeter(socketserver.StreamRequestHandler):\n  def handle(self):\n    self.wfile.write(b'220 welcome\\r\\n')\n    line = self.rfile.readline()\n    self.wfile.write(b'250 ' + line)\nsocketserver.ThreadingTCPServer.allow_reuse_address = True\nsocketserver.ThreadingTCPServer.daemon_threads = True\nsocketserver.ThreadingTCPServer(('0.0.0.0', 2525), Greeter).serve_forever()\n";
+    let manifests = [service("mail", 2525), workload("mail", 2525, "[python3, -u, mail.py]", "")];
+    let mesh = Mesh::up_with(&manifests.concat(), &[("mail.py", server)]);
+    mesh.ready("mail-0");
+    let client = "import socket, time\nfor n in range(50):\n  c = socket.create_connection(('mail', 2525)); c.settimeout(5)\n  f = c.makefile('rwb')\n  assert f.readline() == b'220 welcome\\r\\n'\n  f.write(b'hello %d\\r\\n' % n); f.flush()\n  assert f.readline() == b'250 hello %d\\r\\n' % n\n  c.close()\nprint('all greeted')\n";
+    assert_eq!(mesh.succeed("web", &["python3", "-c", client]), "all greeted\n");
+}

@@ -1,6 +1,9 @@
 //! Prometheus reads the mesh, and its numbers are the load generator's.
 
-use std::process::Stdio;
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
 
 use tests::Mesh;
 
@@ -41,6 +44,8 @@ END
 prometheus --config.file prometheus.yml --storage.tsdb.path data --web.listen-address 127.0.0.1:9090 2>prometheus.log &
 trap 'kill $!; wait $!' EXIT
 ask() { curl -sS --fail --max-time 5 --get http://127.0.0.1:9090/api/v1/query --data-urlencode "query=$1" | python3 -c 'import json, sys; r = json.load(sys.stdin)["data"]["result"]; print(r[0]["value"][1] if r else 0)'; }
+until [ "$(ask up 2>/dev/null || echo 0)" = 1 ]; do sleep 0.1; done
+echo watching
 of_web='{client_identity="spiffe://cluster.local/ns/shop/sa/web"}'
 until [ "$(ask "sum(http_server_request_duration_seconds_count$of_web)" 2>/dev/null || echo 0)" -gt 1500 ]; do sleep 0.2; done
 ask "sum(rate(http_server_request_duration_seconds_count$of_web[5s]))"
@@ -54,17 +59,15 @@ fn a_query_of_prometheus_returns_the_rate_that_the_load_generator_saw() {
     mesh.ready("cart-0");
     let folder = tempfile::tempdir().expect("a folder for Prometheus");
     let mut watch = mesh.command("prometheus", &["sh", "-c", WATCH]);
-    let watch = watch.current_dir(folder.path()).stdout(Stdio::piped()).spawn().expect("weft run");
-    mesh.says("shop/prometheus is ready");
+    let mut watch = watch.current_dir(folder.path()).stdout(Stdio::piped()).spawn().expect("weft run");
+    let mut lines = BufReader::new(watch.stdout.take().expect("its output")).lines().map_while(Result::ok);
+    assert_eq!(lines.next().as_deref(), Some("watching"));
     // Eight clients send 25 requests a second each.
     let load = mesh.succeed("web", &["h2load", "-c", "8", "-n", "2400", "--rps", "25", "http://cart/page"]);
     assert!(load.contains("2400 succeeded"), "{load}");
     let rate = number(load.split("finished in").nth(1).and_then(|rest| rest.split(", ").nth(1)));
-    let output = watch.wait_with_output().expect("the watch ends");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}");
-    let mut lines = told.lines();
-    let (seen, count) = (number(lines.next()), number(lines.next()));
+    let (seen, count) = (number(lines.next().as_deref()), number(lines.next().as_deref()));
+    assert!(watch.wait().expect("the watch ends").success());
     assert!((seen - rate).abs() <= rate * 0.01, "Prometheus saw {seen} requests a second, and the load generator {rate}");
     assert!((count - 2400.0).abs() < f64::EPSILON, "Prometheus counted {count} of 2400 requests");
 }

@@ -206,7 +206,7 @@ mod tests {
     }
 
     const CART: &str =
-        "apiVersion: weft.dev/v1alpha1\nkind: Workload\nmetadata: {name: cart}\nspec:\n  command: [sh, -c, 'sleep 1']\n";
+        "apiVersion: weft.dev/v1alpha1\nkind: Workload\nmetadata:\n  name: cart\nspec:\n  command: [sh, -c, 'sleep 1']\n";
 
     #[test]
     fn a_workload_needs_no_more_than_a_command() {

@@ -1,29 +1,24 @@
 //! The loop that owns what changes: what is wanted, which pods there are, who is told.
 
-use std::{
-    path::{Path, PathBuf},
-    rc::Rc,
-};
+use std::{cell::Cell, collections::BTreeMap, rc::Rc};
 
 use anyhow::Context as _;
-use aws_lc_rs::rand;
 use control::manifest::Problem;
-use tokio::sync::{
-    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    watch,
-};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{
     Place,
     addresses::{Pods, Services},
-    dns,
+    app::App,
+    clock, dns,
     folder::Folder,
     join::Joining,
     manifest::{self, Accepted, Config, Key, Planned, is_label},
     plan::{self, Action, Wanted},
-    pod::{self, App, Given, News, Stop},
+    pod::{self, Given, News, Stop},
     state,
     table::{self, Pod, Table},
+    words,
     workload::labels_or_name,
 };
 use crate::demo;
@@ -67,7 +62,7 @@ pub(crate) struct Mesh {
 struct Numbers {
     last: u64,
     /// Of the pods that there are.
-    current: std::collections::BTreeMap<Key, u64>,
+    current: BTreeMap<Key, u64>,
 }
 
 impl Mesh {
@@ -116,15 +111,15 @@ impl Mesh {
     /// Says what there is to be run.
     pub(crate) fn introduce(&self) {
         let (services, workloads) = (self.config.services.len(), self.config.workloads.len());
-        let shown = relative(&self.place.directory);
-        let counted = format!("{} and {}", count(workloads, "workload"), count(services, "service"));
+        let shown = words::relative(&self.place.directory);
+        let counted = format!("{} and {}", words::count(workloads, "workload"), words::count(services, "service"));
         self.place.console.say(format_args!("{}: {counted}; edits take effect at once, Ctrl-C ends it", shown.display()));
     }
 
     /// Takes over a new description.
     pub(crate) fn accept(&mut self, accepted: Accepted) {
         if accepted.warnings != self.warnings {
-            tell_problems(&self.place, &accepted.warnings);
+            words::tell(&self.place.console, &accepted.warnings);
             self.warnings = accepted.warnings;
         }
         self.config = accepted.config;
@@ -143,7 +138,7 @@ impl Mesh {
             }
             Err(problems) if problems == self.problems => {}
             Err(problems) => {
-                tell_problems(&self.place, &problems);
+                words::tell(&self.place.console, &problems);
                 self.place.console.say("the last good description stays in force");
                 self.problems = problems;
             }
@@ -242,7 +237,7 @@ impl Mesh {
             service_account: workload.spec.service_account_name.clone(),
             ports: workload.spec.ports.clone(),
             meshed: workload.meshed(),
-            ..unborn()
+            ..Pod::unborn()
         };
         self.begin(pod, seen, App::Ours(planned));
     }
@@ -255,7 +250,7 @@ impl Mesh {
         };
         self.numbers.last += 1;
         let number = self.numbers.last;
-        seen.uid = uid();
+        seen.uid = table::uid();
         seen.addresses = addresses;
         let given = Given {
             number,
@@ -276,7 +271,7 @@ impl Mesh {
     fn stop(&mut self, key: &Key, how: Stop) {
         let Some(pod) = self.table.get_mut(key) else { return };
         if pod.leaving.is_none() {
-            pod.leaving = Some(now());
+            pod.leaving = Some(clock::now());
         }
         pod.stop.send_replace(how);
     }
@@ -303,11 +298,11 @@ impl Mesh {
         let seen = Pod {
             labels: labels_or_name(&request.labels, &request.name),
             service_account: request.service_account,
-            ports: pod::ports(&request.ports),
+            ports: table::ports(&request.ports),
             meshed: true,
-            ..unborn()
+            ..Pod::unborn()
         };
-        let app = App::Theirs(std::cell::Cell::new(Some(home)));
+        let app = App::Theirs(Cell::new(Some(home)));
         let number = self.begin(key.clone(), seen, app);
         let _ = admitted.send(number.map(|number| (key, number)).ok_or_else(|| String::from("all addresses are taken")));
     }
@@ -322,92 +317,6 @@ impl Mesh {
     }
 }
 
-/// Shows problems, with paths as the person would write them.
-pub(crate) fn tell_problems(place: &Place, problems: &[Problem]) {
-    for problem in problems {
-        place.console.say(Problem { file: relative(&problem.file), ..problem.clone() });
-    }
-}
-
-/// A path below the current directory as seen from there.
-fn relative(path: &Path) -> PathBuf {
-    let here = std::env::current_dir().unwrap_or_default();
-    match path.strip_prefix(here) {
-        Ok(relative) if relative.as_os_str().is_empty() => PathBuf::from("."),
-        Ok(relative) => relative.to_owned(),
-        Err(_) => path.to_owned(),
-    }
-}
-
-fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
-
 fn template(planned: &Planned) -> String {
     format!("{} {:?}", planned.workload.template(), planned.program)
-}
-
-fn unborn() -> Pod {
-    Pod {
-        replica: None,
-        template: String::new(),
-        uid: String::new(),
-        labels: Default::default(),
-        service_account: String::new(),
-        ports: Vec::new(),
-        addresses: Vec::new(),
-        meshed: false,
-        token: None,
-        ready: false,
-        leaving: None,
-        stop: watch::channel(Stop::Stay).0,
-    }
-}
-
-/// A random identifier; in the unlikely want of randomness an empty one, which is nobody's.
-fn uid() -> String {
-    let mut bytes = [0; 16];
-    if rand::fill(&mut bytes).is_err() {
-        return String::new();
-    }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The present in the form of RFC 3339.
-fn now() -> String {
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    rfc3339(seconds)
-}
-
-/// Days to dates as in Howard Hinnant's "chrono-compatible low-level date algorithms".
-fn rfc3339(unix: u64) -> String {
-    let (days, of_day) = (unix / 86_400, unix % 86_400);
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_is_not_plural() {
-        assert_eq!(count(1, "service"), "1 service");
-        assert_eq!(count(0, "service"), "0 services");
-    }
-
-    #[test]
-    fn times_are_written_as_kubernetes_writes_them() {
-        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
-        assert_eq!(rfc3339(951_782_400), "2000-02-29T00:00:00Z");
-        assert_eq!(rfc3339(1_798_761_599), "2026-12-31T23:59:59Z");
-    }
 }

@@ -11,9 +11,12 @@
 //! start and stop, and control and DNS are told how things are. Pods live in tasks of their own and only report.
 
 mod addresses;
+mod app;
+mod clock;
 mod console;
 mod dns;
 mod folder;
+mod inside;
 mod join;
 mod leftovers;
 mod manifest;
@@ -26,6 +29,7 @@ mod sidecar;
 mod state;
 mod supervise;
 mod table;
+mod words;
 mod workload;
 
 use std::{
@@ -155,7 +159,7 @@ async fn serve(
     let accepted = match manifest::read(&place.directory) {
         Ok(accepted) => accepted,
         Err(problems) => {
-            mesh::tell_problems(&place, &problems);
+            words::tell(&place.console, &problems);
             place.console.say("nothing was started");
             return Ok(exit::MISTAKE);
         }

@@ -6,18 +6,10 @@
 //!
 //! A pod reports what happens to it and decides nothing about others.
 
-use std::{
-    cell::Cell,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::Cell, ffi::OsStr, net::IpAddr, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use control::manifest::kinds::ContainerPort;
-use kernel::namespace::{Namespace, within};
 use tokio::{
     process::Child,
     sync::{mpsc::UnboundedSender, oneshot, watch},
@@ -25,17 +17,15 @@ use tokio::{
 };
 
 use super::{
-    Event, Place, leftovers,
-    manifest::{Key, Planned},
+    Event, Place,
+    app::{self, App},
+    inside::{self, Output},
+    leftovers,
+    manifest::Key,
     network::{self, ADMIN, Home, Plot},
     probe::{self, Question, Rhythm},
     sidecar,
     supervise::{Kept, Runs, keep, told},
-    workload::Workload,
-};
-use crate::processes::{
-    again,
-    app::{Launch, Whom},
 };
 
 /// From "nobody may come any more" to "your app may end". Control tells every proxy within 250 ms; the rest is for
@@ -68,14 +58,6 @@ pub(crate) struct Given {
     pub(crate) ports: Vec<ContainerPort>,
     pub(crate) meshed: bool,
     pub(crate) app: App,
-}
-
-/// What runs in a pod.
-pub(crate) enum App {
-    /// A program of a workload.
-    Ours(Planned),
-    /// Something of `weft run`, which is sent the namespaces once they are ready, if it is still there.
-    Theirs(Cell<Option<oneshot::Sender<Arc<Home>>>>),
 }
 
 /// What happens to a pod.
@@ -211,7 +193,7 @@ impl Pod {
         self.tell(News::Token(token.hash.clone(), known));
         let _ = knows.await;
         let command = sidecar::command(&self.given, &token.path, SIDECAR_GRACE)?;
-        let mut child = spawn(command, &[&home.network])?;
+        let mut child = inside::spawn(command, &[&home.network], Output::Read)?;
         self.place.pass_on(&mut child, &format!("{} sidecar", self.given.key));
         Ok(child)
     }
@@ -240,7 +222,14 @@ impl Pod {
                 let name = format!("{}", self.given.key);
                 let grace = Rc::new(Cell::new(planned.workload.grace()));
                 let kept = Kept { name, grace, console: self.place.console.clone() };
-                keep(&kept, runs, stop, async || self.start_app(home, &planned.workload, program)).await;
+                let command = app::command(&planned.workload, program);
+                let start = || app::start(&self.given, &planned.workload, &command, &self.place, home, Output::Read);
+                keep(&kept, runs, stop, async || {
+                    let mut child = start()?;
+                    self.place.pass_on(&mut child, &self.given.key.to_string());
+                    Ok(child)
+                })
+                .await;
             }
             App::Theirs(waiting) => {
                 runs.send_replace(Some(1));
@@ -252,106 +241,24 @@ impl Pod {
         }
     }
 
-    fn start_app(&self, home: &Home, workload: &Workload, program: &PathBuf) -> anyhow::Result<Child> {
-        let launch = self.launch(workload);
-        let mut command = again("__app", &launch)?;
-        command.arg(program).args(workload.spec.command.iter().skip(1)).args(&workload.spec.args);
-        let mut child = spawn(command, &[&home.network, &home.mounts])?;
-        self.place.pass_on(&mut child, &self.given.key.to_string());
-        Ok(child)
-    }
-
-    fn launch(&self, workload: &Workload) -> Launch {
-        let mut env = vec![(String::from("HOSTNAME"), self.given.key.name.clone())];
-        env.extend(workload.spec.env.iter().map(|variable| (variable.name.clone(), variable.value.clone())));
-        let directory = self.place.directory.join(workload.spec.working_dir.as_deref().unwrap_or(".".as_ref()));
-        let context = &workload.spec.security_context;
-        let become_whom = match (self.place.ordinary, context.run_as_user, context.run_as_group) {
-            (Some((user, group)), as_user, as_group) => Whom::Mapped(as_user.unwrap_or(user), as_group.unwrap_or(group)),
-            (None, None, None) => Whom::Ourselves,
-            (None, user, group) => Whom::User(user.unwrap_or(0), group.or(user).unwrap_or(0)),
-        };
-        Launch { directory, env, become_whom, own_session: true, die_with_parent: false, files_max: self.place.files_max }
-    }
-
     async fn attend_app(&self, home: &Home, runs: &Runs, ready: &watch::Sender<bool>) {
-        let (question, rhythm) = self.question();
-        probe::attend(runs.subscribe(), ready, &rhythm, async || match &question {
-            Question::Execute(command) => self.execute(home, command).await,
-            question => probe::ask(question, home).await,
+        let (question, rhythm) = app::question(&self.given);
+        probe::attend(runs.subscribe(), ready, &rhythm, async || match (&question, &self.given.app) {
+            (Question::Execute(command), App::Ours(planned)) => {
+                let command: Vec<&OsStr> = command.iter().map(OsStr::new).collect();
+                let started = app::start(&self.given, &planned.workload, &command, &self.place, home, Output::Nowhere);
+                match started {
+                    Ok(mut child) => child.wait().await.is_ok_and(|status| status.success()),
+                    Err(_) => false,
+                }
+            }
+            (question, _) => probe::ask(question, home).await,
         })
         .await;
-    }
-
-    /// What to ask the app before it is called: what its manifest says, or else whether its first port accepts connections.
-    fn question(&self) -> (Question, Rhythm) {
-        let Some(address) = self.given.addresses.first() else { return (Question::None, Rhythm::eager()) };
-        let at = |port| SocketAddr::new(*address, port);
-        if let App::Ours(planned) = &self.given.app
-            && let Some(probe) = &planned.workload.spec.readiness_probe
-        {
-            let port = |port| planned.workload.port(port).unwrap_or_default();
-            let question = match (&probe.http_get, &probe.tcp_socket, &probe.exec) {
-                (Some(get), ..) => Question::Get(at(port(&get.port)), get.path.clone()),
-                (_, Some(socket), _) => Question::Connect(at(port(&socket.port))),
-                (_, _, Some(exec)) => Question::Execute(exec.command.clone()),
-                _ => Question::None,
-            };
-            return (question, Rhythm::of(probe));
-        }
-        let question = self.given.ports.first().map_or(Question::None, |port| Question::Connect(at(port.container_port)));
-        (question, Rhythm::eager())
-    }
-
-    async fn execute(&self, home: &Home, command: &[String]) -> bool {
-        let App::Ours(planned) = &self.given.app else { return false };
-        let start = || -> anyhow::Result<Child> {
-            let mut probe = again("__app", &self.launch(&planned.workload))?;
-            probe.args(command);
-            spawn_silent(probe, &[&home.network, &home.mounts])
-        };
-        match start() {
-            Ok(mut child) => child.wait().await.is_ok_and(|status| status.success()),
-            Err(_) => false,
-        }
     }
 
     fn tell(&self, news: News) {
         // The engine listens until all pods are gone.
         let _ = self.events.send(Event::Pod(self.given.key.clone(), self.given.number, news));
     }
-}
-
-/// Starts `command` inside `namespaces`, its output to be read.
-fn spawn(mut command: std::process::Command, namespaces: &[&Namespace]) -> anyhow::Result<Child> {
-    use std::process::Stdio;
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    spawn_inside(command, namespaces)
-}
-
-fn spawn_silent(mut command: std::process::Command, namespaces: &[&Namespace]) -> anyhow::Result<Child> {
-    use std::process::Stdio;
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    spawn_inside(command, namespaces)
-}
-
-fn spawn_inside(command: std::process::Command, namespaces: &[&Namespace]) -> anyhow::Result<Child> {
-    let runtime = tokio::runtime::Handle::current();
-    let mut command = tokio::process::Command::from(command);
-    command.kill_on_drop(true);
-    within(namespaces, || {
-        let _inside = runtime.enter();
-        command.spawn()
-    })?
-    .context("cannot start a process in a pod")
-}
-
-/// Labels of a pod that joined.
-pub(crate) fn ports(ports: &[(Option<String>, u16)]) -> Vec<ContainerPort> {
-    let port = |(name, number): &(Option<String>, u16)| ContainerPort {
-        name: name.clone(),
-        container_port: *number,
-        ..ContainerPort::default()
-    };
-    ports.iter().map(port).collect()
 }

@@ -5,6 +5,7 @@ use std::{
     net::IpAddr,
 };
 
+use aws_lc_rs::rand;
 use control::manifest::kinds::ContainerPort;
 use tokio::sync::watch;
 
@@ -36,6 +37,24 @@ pub(crate) struct Pod {
 }
 
 impl Pod {
+    /// One of which nothing is known yet.
+    pub(crate) fn unborn() -> Pod {
+        Self {
+            replica: None,
+            template: String::new(),
+            uid: String::new(),
+            labels: Default::default(),
+            service_account: String::new(),
+            ports: Vec::new(),
+            addresses: Vec::new(),
+            meshed: false,
+            token: None,
+            ready: false,
+            leaving: None,
+            stop: watch::channel(Stop::Stay).0,
+        }
+    }
+
     /// The workload it belongs to, or its own name.
     pub(crate) fn workload<'a>(&'a self, own: &'a Key) -> &'a str {
         self.replica.as_ref().map_or(&own.name, |(workload, _)| &workload.name)
@@ -65,4 +84,23 @@ pub(crate) fn running(table: &Table) -> Vec<Running> {
 /// All addresses in use.
 pub(crate) fn addresses(table: &Table) -> BTreeSet<IpAddr> {
     table.values().flat_map(|pod| pod.addresses.iter().copied()).collect()
+}
+
+/// Ports of a pod that joined.
+pub(crate) fn ports(ports: &[(Option<String>, u16)]) -> Vec<ContainerPort> {
+    let port = |(name, number): &(Option<String>, u16)| ContainerPort {
+        name: name.clone(),
+        container_port: *number,
+        ..ContainerPort::default()
+    };
+    ports.iter().map(port).collect()
+}
+
+/// A random identifier; in the unlikely want of randomness an empty one, which is nobody's.
+pub(crate) fn uid() -> String {
+    let mut bytes = [0; 16];
+    if rand::fill(&mut bytes).is_err() {
+        return String::new();
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

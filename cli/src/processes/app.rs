@@ -31,7 +31,7 @@ pub(crate) struct Launch {
 }
 
 /// Whom the app is.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Whom {
     /// Whom we are.
     #[default]

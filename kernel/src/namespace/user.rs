@@ -13,7 +13,6 @@ pub struct UserNamespaceError {
     /// What was refused.
     step: &'static str,
     /// What the kernel said.
-    #[source]
     error: io::Error,
     /// What forbids it, as far as it can be seen, and how to allow it.
     remedy: String,

@@ -42,7 +42,14 @@ pub enum RedirectError {
     },
     /// What is in force is not what was asked for.
     #[error("the redirect rules in force are not as they should be: {0}")]
-    Differ(#[from] Difference),
+    Differ(Difference),
+}
+
+// By hand: with `#[from]` the difference would be a source besides, and be told twice.
+impl From<Difference> for RedirectError {
+    fn from(difference: Difference) -> Self {
+        Self::Differ(difference)
+    }
 }
 
 /// What the kernel is asked for.
@@ -120,6 +127,12 @@ mod tests {
         assert!(no_nat.contains("translate addresses") && no_nat.contains("nft_chain_nat"), "{no_nat}");
         let no_redirect = explained(Errno::NOENT, Step::Redirect(String::from("meta l4proto tcp redirect to :1")));
         assert!(no_redirect.contains("no redirection") && no_redirect.contains("NFT_REDIR"), "{no_redirect}");
+    }
+
+    #[test]
+    fn nothing_is_told_twice() {
+        let error = RedirectError::from(Difference::NoTable { family: "inet" });
+        assert!(std::error::Error::source(&error).is_none());
     }
 
     #[test]

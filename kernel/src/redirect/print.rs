@@ -8,7 +8,8 @@ use super::{
 };
 
 impl Rules {
-    /// The rules as nft(8) writes them. Fed to it, they replace earlier ones, as installing them does.
+    /// The rules as nft(8) writes them. Fed to it, they replace earlier ones and do what installing them does; but it puts
+    /// some of them in other words to the kernel, which [`verify`](super::verify) does not take for ours.
     pub fn nft(&self) -> String {
         let mut out = format!("table inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n");
         for chain in self.chains(Family::Inet) {

@@ -10,13 +10,17 @@ use kernel::{
     mount,
     namespace::{Kind, Namespace},
 };
-use rustix::fs::statfs;
+use rustix::{
+    fs::statfs,
+    mount::{MountPropagationFlags, mount_change},
+};
 use tempfile::TempDir;
 
 use crate::{Test, world::inside};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_replaced_file_is_seen_in_its_namespace_alone", a_replaced_file_is_seen_in_its_namespace_alone),
+    ("nothing_is_told_to_a_tree_that_would_hear", nothing_is_told_to_a_tree_that_would_hear),
     ("a_file_behind_a_symbolic_link_is_replaced", a_file_behind_a_symbolic_link_is_replaced),
     ("a_file_that_is_not_there_cannot_be_replaced", a_file_that_is_not_there),
     ("memory_over_a_folder_hides_it_in_its_namespace_alone", memory_over_a_folder),
@@ -54,6 +58,31 @@ fn a_replaced_file_is_seen_in_its_namespace_alone() {
         mount::replace_file(&real, b"newer").unwrap();
         assert_eq!(fs::read(&real).unwrap(), b"newer");
     });
+}
+
+fn nothing_is_told_to_a_tree_that_would_hear() {
+    let (_folder, real, _) = folder();
+    let tree = new_mounts();
+    let (mounts, before) = inside(&tree, || {
+        // As the first process of most machines does: mounts made in copies of this tree appear in it.
+        mount_change("/", MountPropagationFlags::SHARED | MountPropagationFlags::REC).unwrap();
+        (new_mounts(), count())
+    });
+    inside(&mounts, || {
+        mount::replace_file(&real, b"new").unwrap();
+        assert_eq!(count(), before + 1);
+    });
+    inside(&tree, || {
+        assert_eq!(fs::read(&real).unwrap(), b"old");
+        assert_eq!(count(), before);
+        // Nor does it hear of how the file was made.
+        mount::replace_file(&real, b"new").unwrap();
+        assert_eq!(count(), before + 1);
+    });
+}
+
+fn count() -> usize {
+    fs::read_to_string("/proc/thread-self/mountinfo").unwrap().lines().count()
 }
 
 fn a_file_behind_a_symbolic_link_is_replaced() {

@@ -7,7 +7,7 @@ use h2::{RecvStream, SendStream};
 use tokio::net::TcpStream;
 
 use super::dials::Dial;
-use crate::detect::{MaySpeakFirst, Peeked};
+use crate::detect::{FRAME_HEAD, MaySpeakFirst, Opening, Peeked};
 
 /// One end of an opaque connection.
 pub enum Pipe {
@@ -51,14 +51,19 @@ impl From<Peeked> for Pipe {
 }
 
 impl MaySpeakFirst for Pipe {
-    async fn spoke(&mut self) {
+    async fn spoke(&mut self) -> Opening {
         match self {
-            // An error is news too; whoever relays will meet it again.
-            Self::Tcp { stream, .. } => drop(stream.readable().await),
+            Self::Tcp { stream, .. } => {
+                let mut opening = [0; FRAME_HEAD];
+                // An error is an opening of nothing; whoever relays will meet it again.
+                let length = stream.peek(&mut opening).await.unwrap_or(0);
+                Opening::from_slice(&opening[..length])
+            }
             Self::Tunnel { seen, receive, .. } => {
                 if seen.is_none() {
                     *seen = poll_fn(|cx| receive.poll_data(cx)).await.and_then(Result::ok);
                 }
+                seen.iter().flat_map(|seen| seen.iter().take(FRAME_HEAD)).copied().collect()
             }
         }
     }

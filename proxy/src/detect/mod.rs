@@ -12,11 +12,13 @@ mod recognise;
 
 use std::{io, time::Duration};
 
-use tokio::net::TcpStream;
+use smallvec::SmallVec;
+use tokio::{net::TcpStream, time::Instant};
 use tokio_rustls::server::TlsStream;
 
 use crate::{
     accept::Accepted,
+    clock,
     events::HttpVersion,
     refusal::{Reason, Refusal},
     snapshot::Protocol,
@@ -26,7 +28,8 @@ use crate::{
 pub use memory::Memory;
 pub use mesh_tls::peer;
 pub use peeked::Peeked;
-pub use recognise::{Verdict, recognise};
+pub use recognise::FRAME_HEAD;
+use recognise::{Verdict, greets_in_http2, recognise};
 
 /// Where a port is remembered to speak HTTP, a silent client is given this long before the server is dialled in case it
 /// speaks first. It bounds what a wrong memory costs a server-first protocol.
@@ -64,11 +67,20 @@ pub struct Expected {
     pub mesh: bool,
 }
 
+/// Where mesh TLS may end, a server's first word counts only when the client has been silent for this long. A peer proxy
+/// always speaks first, but its ClientHello may cross with the greeting of a server that does too; whoever passed the
+/// greeting on would spoil the handshake.
+const PEERS_TURN: Duration = Duration::from_millis(30);
+
 /// A dialled server that may speak before its client does.
 pub trait MaySpeakFirst {
-    /// Resolves when the server sent something or closed; what it sent stays to be read. Safe to cancel.
-    fn spoke(&mut self) -> impl Future<Output = ()>;
+    /// Resolves when the server sent something or closed, with the beginning of what it sent, which stays to be read. Safe
+    /// to cancel and to call again.
+    fn spoke(&mut self) -> impl Future<Output = Opening>;
 }
+
+/// The beginning of what a server said first: enough to tell an HTTP/2 server, which may greet before its client does.
+pub type Opening = SmallVec<[u8; FRAME_HEAD]>;
 
 /// Finds out what `conn` speaks. `dial` opens an opaque line to the server; it is called at most once.
 ///
@@ -81,6 +93,7 @@ pub async fn protocol<S: MaySpeakFirst>(
     dial: impl Future<Output = Result<S, Refusal>>,
 ) -> Result<Detected<S>, Refusal> {
     let destination = conn.destination;
+    let accepted = Instant::from_std(clock::now());
     let mut client = Peeked::new(conn.stream);
     if expected.protocol == Protocol::Opaque && !expected.mesh {
         return Ok(Detected::Bytes { client, server: None });
@@ -89,7 +102,7 @@ pub async fn protocol<S: MaySpeakFirst>(
         Protocol::Http => from_client(&mut client, expected).await?,
         Protocol::Undeclared | Protocol::Opaque => {
             let doubt = if world.memory.says_http(destination) { DOUBT } else { Duration::ZERO };
-            race(&mut client, expected, dial, doubt).await?
+            race(&mut client, expected, dial, doubt, accepted).await?
         }
     };
     Ok(match first {
@@ -140,7 +153,17 @@ async fn from_client<S>(client: &mut Peeked, expected: Expected) -> Result<First
 enum Server<S> {
     Dialling,
     Open(S),
+    /// It has greeted as HTTP/2 servers do, and waits for its client as we do.
+    Waits(S),
     Failed(Refusal),
+}
+
+/// What a server said first.
+enum Word {
+    /// A greeting of HTTP/2. It decides nothing: HTTP/2 clients speak first as well.
+    Http2,
+    /// Anything else, its silence after a failure, or its end.
+    Other,
 }
 
 /// Lets the client and the server race for the first word.
@@ -149,6 +172,7 @@ async fn race<S: MaySpeakFirst>(
     expected: Expected,
     dial: impl Future<Output = Result<S, Refusal>>,
     doubt: Duration,
+    accepted: Instant,
 ) -> Result<FirstWord<S>, Refusal> {
     let dial = async {
         if !doubt.is_zero() {
@@ -157,6 +181,7 @@ async fn race<S: MaySpeakFirst>(
         dial.await
     };
     tokio::pin!(dial);
+    let turn = if expected.mesh { accepted + PEERS_TURN } else { accepted };
     let mut server = Server::Dialling;
     let mut hello = mesh_tls::Hello::default();
     loop {
@@ -169,7 +194,7 @@ async fn race<S: MaySpeakFirst>(
                 Judged::Bytes => {
                     return match server {
                         Server::Dialling => Ok(FirstWord::Bytes(Some(dial.await?))),
-                        Server::Open(line) => Ok(FirstWord::Bytes(Some(line))),
+                        Server::Open(line) | Server::Waits(line) => Ok(FirstWord::Bytes(Some(line))),
                         Server::Failed(refusal) => Err(refusal),
                     };
                 }
@@ -177,24 +202,33 @@ async fn race<S: MaySpeakFirst>(
             opened = &mut dial, if matches!(server, Server::Dialling) => {
                 server = opened.map_or_else(Server::Failed, Server::Open);
             }
-            () = server.first_word() => {
-                return match server {
-                    Server::Open(line) => Ok(FirstWord::Bytes(Some(line))),
-                    Server::Failed(refusal) => Err(refusal),
-                    Server::Dialling => unreachable!("a server that is being dialled says nothing"),
-                };
-            }
+            word = server.first_word(turn) => match (server, word) {
+                // Its client will speak too, and tell what it is.
+                (Server::Open(line), Word::Http2) => server = Server::Waits(line),
+                (Server::Open(line) | Server::Waits(line), _) => return Ok(FirstWord::Bytes(Some(line))),
+                (Server::Failed(refusal), _) => return Err(refusal),
+                (Server::Dialling, _) => server = Server::Dialling,
+            },
         }
     }
 }
 
 impl<S: MaySpeakFirst> Server<S> {
-    /// Resolves when the race is over from this side.
-    async fn first_word(&mut self) {
+    /// Resolves when this side has something to say to the race, at the earliest when it is its `turn`.
+    async fn first_word(&mut self, turn: Instant) -> Word {
         match self {
-            Self::Dialling => std::future::pending().await,
-            Self::Open(line) => line.spoke().await,
-            Self::Failed(_) => tokio::time::sleep(LAST_WORD).await,
+            Self::Dialling | Self::Waits(_) => std::future::pending().await,
+            Self::Open(line) => {
+                if greets_in_http2(&line.spoke().await) {
+                    return Word::Http2;
+                }
+                tokio::time::sleep_until(turn).await;
+                Word::Other
+            }
+            Self::Failed(_) => {
+                tokio::time::sleep(LAST_WORD).await;
+                Word::Other
+            }
         }
     }
 }

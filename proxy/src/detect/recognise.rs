@@ -39,6 +39,21 @@ pub fn recognise(seen: &[u8]) -> Verdict {
     }
 }
 
+/// Length of an HTTP/2 frame's head (RFC 9113, section 4.1).
+pub const FRAME_HEAD: usize = 9;
+
+/// Whether a server's first bytes are the SETTINGS frame with which an HTTP/2 server may greet before its client does
+/// (RFC 9113, section 3.4): of type 4, without flags, on stream 0, of whole settings.
+pub fn greets_in_http2(opening: &[u8]) -> bool {
+    match opening {
+        [high, middle, low, 4, 0, 0, 0, 0, 0, ..] => {
+            let length = u32::from_be_bytes([0, *high, *middle, *low]);
+            length % 6 == 0 && length <= 6 * 64
+        }
+        _ => false,
+    }
+}
+
 fn first_line(seen: &[u8]) -> Verdict {
     // RFC 9112, section 2.2: a server should ignore at least one empty line before the request line.
     let seen = seen.strip_prefix(b"\r\n").unwrap_or(seen);
@@ -98,6 +113,23 @@ mod tests {
         ];
         for (bytes, verdict) in cases {
             assert_eq!(recognise(bytes), verdict, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_greeting_of_http2_is_told_from_those_of_servers_that_speak_first() {
+        assert!(greets_in_http2(b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64"));
+        assert!(greets_in_http2(b"\0\0\0\x04\0\0\0\0\0"));
+        // MariaDB, SMTP, SSH, and a frame that is no greeting.
+        for other in [
+            &b"\x5b\0\0\0\x0a5.5.5-10"[..],
+            b"220 mail ESMTP\r\n",
+            b"SSH-2.0-x\r\n",
+            b"\0\0\x05\x04\0\0\0\0\0",
+            b"",
+            b"\0\0\0\x04",
+        ] {
+            assert!(!greets_in_http2(other), "{}", other.escape_ascii());
         }
     }
 
