@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .collect::<Result<_, _>>()?;
     println!("cargo::rerun-if-changed=proto");
     let descriptors = protox::compile(files, [root])?;
-    tonic_prost_build::configure().include_file("messages.rs").compile_fds(descriptors)?;
+    // Maps in the order of their keys: the same message is the same bytes, and the versions of resources are hashes of bytes.
+    tonic_prost_build::configure().btree_map(".").include_file("messages.rs").compile_fds(descriptors)?;
     Ok(())
 }

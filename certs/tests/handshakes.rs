@@ -1,5 +1,7 @@
 //! Who is believed and who is refused, in real TLS handshakes in memory.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test says what went wrong by panicking, and has a clock")]
+
 use std::{
     io::{Read, Write},
     sync::Arc,
@@ -42,7 +44,10 @@ fn identity(authority: &Authority, account: &str) -> Identity {
 }
 
 /// Shakes hands in memory. Returns both ends, or the first error and whether it was the client's.
-fn shake(client: Arc<ClientConfig>, server: Arc<ServerConfig>) -> Result<(ClientConnection, ServerConnection), (bool, rustls::Error)> {
+fn shake(
+    client: Arc<ClientConfig>,
+    server: Arc<ServerConfig>,
+) -> Result<(ClientConnection, ServerConnection), (bool, rustls::Error)> {
     let mut client = ClientConnection::new(client, "10.0.0.1".try_into().unwrap()).unwrap();
     let mut server = ServerConnection::new(server).unwrap();
     for _ in 0..10 {

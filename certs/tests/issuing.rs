@@ -1,5 +1,7 @@
 //! What is issued, to whom, and where the authority's key is kept.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test says what went wrong by panicking, and has a clock")]
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,

@@ -4,6 +4,7 @@
 //! component or one of the processes behind `weft up` (see `processes`).
 
 mod args;
+mod clock;
 mod demo;
 mod engine;
 mod exit;
@@ -31,9 +32,9 @@ fn main() -> ExitCode {
     let verb = arguments.get(1).and_then(|verb| verb.to_str());
     match (name, verb) {
         (Some("weft-proxy"), _) => proxy::run(arguments),
-        (Some("weft-control"), _) => control::run(arguments.into_iter()),
+        (Some("weft-control"), _) => control::run(arguments),
         (_, Some("proxy")) => proxy::run(without_verb("weft-proxy", arguments)),
-        (_, Some("control")) => control::run(without_verb("weft-control", arguments).into_iter()),
+        (_, Some("control")) => control::run(without_verb("weft-control", arguments)),
         (_, Some(verb)) if verb.starts_with("__") => processes::run(verb, &arguments[2..]),
         _ => typed(),
     }

@@ -18,7 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     args::DemoArgs,
-    demo, exit,
+    clock, exit,
     processes::{Source, Task, again},
     rendezvous,
 };
@@ -46,7 +46,7 @@ pub(crate) fn directory(directory: &Path) -> ExitCode {
 /// Runs the demo.
 pub(crate) fn demo(args: &DemoArgs) -> ExitCode {
     let time_ms = args.time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-    start(Source::Demo { time_ms, began_ms: demo::unix_ms(), json: args.json }, None)
+    start(Source::Demo { time_ms, began_ms: clock::unix_ms(), json: args.json }, None)
 }
 
 fn start(source: Source, listener: Option<&UnixListener>) -> ExitCode {

@@ -1,5 +1,7 @@
 //! A real `weft-control`, asked by clients that stand where pods stand: every address of 127.0.0.0/8 can be one.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test says what went wrong by panicking, and has a clock")]
+
 use std::{
     fs,
     io::{BufRead, BufReader},

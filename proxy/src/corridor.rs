@@ -79,8 +79,11 @@ struct Walk {
     world: Rc<World>,
     /// What is known of the destination, and the version of the snapshot that said so.
     known: RefCell<(u64, Arc<Destination>)>,
-    edges: RefCell<Vec<(Arc<Endpoint>, Option<HeaderValue>, Edge)>>,
+    edges: RefCell<Vec<KnownEdge>>,
 }
+
+/// An edge, and between whom it is: the endpoint, and the workload that the caller's proxy named.
+type KnownEdge = (Arc<Endpoint>, Option<HeaderValue>, Edge);
 
 impl Walk {
     fn new(side: Side, caller: Caller, known: (u64, Arc<Destination>), world: Rc<World>) -> Self {

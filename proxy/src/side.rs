@@ -70,7 +70,7 @@ impl Side {
                 client: us(world),
                 server: them(endpoint),
                 service: destination.service.as_ref().map_or_else(|| "".into(), |service| service.name.clone()),
-                mutual_tls: endpoint.identity.is_some(),
+                mutual_tls: world.goes_by_mesh(endpoint),
             },
         };
         world.recorder.edge(labels)

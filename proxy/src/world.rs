@@ -10,7 +10,7 @@ use crate::{
     connect, detect,
     drain::{Drain, Occupancy},
     events::{Party, Recorder},
-    snapshot::Reader,
+    snapshot::{Endpoint, Reader},
 };
 
 /// One worker's world. It never leaves its thread, so nothing in it is locked but what is shared on purpose.
@@ -38,4 +38,12 @@ pub struct World {
     pub drain: Drain,
     /// Who is still inside.
     pub occupancy: Occupancy,
+}
+
+impl World {
+    /// Whether `endpoint` is reached over mesh TLS: it has an identity, and is not this very pod. A pod that calls itself
+    /// leaves by its loopback link, past every redirect, so nobody would be there to end the TLS.
+    pub fn goes_by_mesh(&self, endpoint: &Endpoint) -> bool {
+        endpoint.identity.is_some() && !self.settings.me.addresses.contains(&endpoint.address.ip())
+    }
 }

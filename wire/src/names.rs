@@ -42,6 +42,8 @@ pub const IDENTITY: &str = "identity";
 pub const WORKLOAD: &str = "workload";
 /// Metadata: a pod's name.
 pub const POD: &str = "pod";
+/// Metadata: the port of a service that a cluster stands for, in decimal.
+pub const PORT: &str = "port";
 
 const ADDRESS: &str = "address/";
 
@@ -75,6 +77,11 @@ pub fn parse_service_port(name: &str) -> Option<(&str, &str, u16)> {
     let (host, port) = name.rsplit_once(':')?;
     let (name, namespace) = host.strip_suffix(".svc.cluster.local")?.split_once('.')?;
     Some((name, namespace, port.parse().ok()?))
+}
+
+/// How a pod's proxy calls itself in `Node.id`.
+pub fn node_id(pod: &str, namespace: &str) -> String {
+    format!("{pod}.{namespace}")
 }
 
 /// Our metadata with the given texts.

@@ -24,13 +24,12 @@ use wire::envoy::{
     },
     extensions::filters::network::{
         http_connection_manager::v3::{
-            HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier, http_filter::ConfigType as HttpConfig,
+            HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier,
+            http_filter::ConfigType as HttpConfig,
         },
         tcp_proxy::v3::{TcpProxy, tcp_proxy::ClusterSpecifier as TcpCluster},
     },
-    service::discovery::v3::{
-        DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse, Resource,
-    },
+    service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse, Resource},
 };
 
 /// Every field that we set must be known to `Full`: bytes that it does not know would not come back. Maps may come back in
@@ -40,7 +39,15 @@ fn is_read_whole<Ours: Message + Default + PartialEq, Full: Message + Default>(o
     let full = Full::decode(&*sent).expect("the full definition reads what we write");
     let back = full.encode_to_vec();
     assert_eq!(back.len(), sent.len(), "a field of ours is unknown to the full definition");
-    assert!(Ours::decode(&*back).expect("we read what the full definition writes") == *ours, "a field of ours changed its meaning");
+    assert!(
+        Ours::decode(&*back).expect("we read what the full definition writes") == *ours,
+        "a field of ours changed its meaning"
+    );
+}
+
+/// What others write beside our fields is skipped, and what is ours is understood.
+fn is_understood<Full: Message, Ours: Message + Default>(full: &Full) -> Ours {
+    Ours::decode(&*full.encode_to_vec()).expect("we read what the full definition writes")
 }
 
 fn any(value: u8) -> prost_types::Any {
@@ -198,4 +205,73 @@ fn discovery_in_both_variants() {
         control_plane: Some(plane),
     };
     is_read_whole::<_, full_discovery::DiscoveryResponse>(&response);
+}
+
+#[test]
+fn a_listener_of_others_is_understood_as_far_as_we_speak() {
+    use full_config::{core::v3 as core, listener::v3 as listener};
+    let socket = core::SocketAddress {
+        address: "10.96.0.5".into(),
+        port_specifier: Some(core::socket_address::PortSpecifier::PortValue(80)),
+        resolver_name: "skipped".into(),
+        ..Default::default()
+    };
+    let full = listener::Listener {
+        name: "address/10.96.0.5:80".into(),
+        address: Some(core::Address { address: Some(core::address::Address::SocketAddress(socket)) }),
+        stat_prefix: "skipped".into(),
+        reuse_port: true,
+        default_filter_chain: Some(listener::FilterChain { name: "bytes".into(), ..Default::default() }),
+        ..Default::default()
+    };
+    let ours: Listener = is_understood(&full);
+    assert_eq!(ours.name, full.name);
+    assert_eq!(ours.default_filter_chain.map(|chain| chain.name), Some("bytes".into()));
+    let Some(AddressKind::SocketAddress(socket)) = ours.address.and_then(|address| address.address) else { panic!("no address") };
+    assert_eq!(socket.port_specifier, Some(PortSpecifier::PortValue(80)));
+}
+
+#[test]
+fn endpoints_of_others_are_understood_as_far_as_we_speak() {
+    use full_config::{core::v3 as core, endpoint::v3 as endpoint};
+    let one = endpoint::LbEndpoint {
+        host_identifier: Some(endpoint::lb_endpoint::HostIdentifier::Endpoint(endpoint::Endpoint {
+            hostname: "skipped".into(),
+            ..Default::default()
+        })),
+        health_status: core::HealthStatus::Draining.into(),
+        ..Default::default()
+    };
+    let locality = endpoint::LocalityLbEndpoints { lb_endpoints: vec![one], priority: 2, ..Default::default() };
+    let full = endpoint::ClusterLoadAssignment {
+        cluster_name: "cart".into(),
+        endpoints: vec![locality],
+        policy: Some(endpoint::cluster_load_assignment::Policy::default()),
+        ..Default::default()
+    };
+    let ours: ClusterLoadAssignment = is_understood(&full);
+    assert_eq!(ours.endpoints[0].priority, 2);
+    assert_eq!(ours.endpoints[0].lb_endpoints[0].health_status(), HealthStatus::Draining);
+}
+
+#[test]
+fn services_and_types_have_the_names_that_others_know() {
+    use envoy_types::pb::envoy::{
+        extensions::filters::http::router::v3::Router,
+        service::discovery::v3::aggregated_discovery_service_server as full_service,
+    };
+    use prost::Name;
+    use wire::{envoy::service::discovery::v3::aggregated_discovery_service_server as our_service, names};
+    assert_eq!(our_service::SERVICE_NAME, full_service::SERVICE_NAME);
+    for (ours, full) in [
+        (names::LISTENER, full_config::listener::v3::Listener::full_name()),
+        (names::ROUTE_CONFIGURATION, full_config::route::v3::RouteConfiguration::full_name()),
+        (names::CLUSTER, full_config::cluster::v3::Cluster::full_name()),
+        (names::CLUSTER_LOAD_ASSIGNMENT, full_config::endpoint::v3::ClusterLoadAssignment::full_name()),
+        (names::HTTP_CONNECTION_MANAGER, full_network::http_connection_manager::v3::HttpConnectionManager::full_name()),
+        (names::TCP_PROXY, full_network::tcp_proxy::v3::TcpProxy::full_name()),
+        (names::ROUTER, Router::full_name()),
+    ] {
+        assert_eq!(ours, format!("type.googleapis.com/{full}"));
+    }
 }

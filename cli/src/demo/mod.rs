@@ -13,7 +13,7 @@ use std::{
     io::IsTerminal,
     net::IpAddr,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -26,7 +26,10 @@ use tokio::{
     time::{Instant, interval, sleep},
 };
 
-use crate::engine::{Console, Event, Key};
+use crate::{
+    clock,
+    engine::{Console, Event, Key},
+};
 use app::visitor::Tally;
 use metrics::Edges;
 use report::Report;
@@ -64,12 +67,6 @@ pub(crate) struct Wish {
     pub(crate) json: bool,
     /// When the command was given, in milliseconds of Unix time.
     pub(crate) began_ms: u64,
-}
-
-/// Milliseconds of Unix time, now.
-pub(crate) fn unix_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Writes the shop's manifests below `private`.
@@ -130,7 +127,7 @@ impl Demo {
             while self.tally.requests == 0 {
                 self.hear(said.recv().await?);
             }
-            Some(unix_ms().saturating_sub(self.wish.began_ms))
+            Some(clock::unix_ms().saturating_sub(self.wish.began_ms))
         };
         tokio::time::timeout(OPENING, opened).await.ok()?
     }

@@ -1,7 +1,6 @@
 //! The engine's end of `weft run`: takes requests to join, and hands out a pod's namespaces.
 
 use std::{
-    io,
     os::fd::{AsFd, BorrowedFd},
     rc::Rc,
     sync::Arc,
@@ -97,6 +96,6 @@ async fn hear(stream: &mut UnixStream) -> anyhow::Result<JoinRequest> {
 
 async fn answer(stream: &UnixStream, answer: &JoinAnswer, descriptors: &[BorrowedFd<'_>]) -> anyhow::Result<()> {
     let bytes = serde_json::to_vec(answer)?;
-    let send = || rendezvous::send(stream.as_fd(), &bytes, descriptors).map_err(io::Error::from);
+    let send = || rendezvous::send(stream.as_fd(), &bytes, descriptors);
     Ok(stream.async_io(Interest::WRITABLE, send).await?)
 }

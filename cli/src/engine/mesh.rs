@@ -10,7 +10,7 @@ use super::{
     Place,
     addresses::{Pods, Services},
     app::App,
-    clock, dns,
+    dns,
     folder::Folder,
     join::Joining,
     manifest::{self, Accepted, Config, Key, Planned, is_label},
@@ -21,7 +21,7 @@ use super::{
     words,
     workload::labels_or_name,
 };
-use crate::demo;
+use crate::{clock, demo};
 
 /// Whatever happens to a mesh.
 #[derive(Debug)]

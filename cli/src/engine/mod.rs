@@ -12,7 +12,6 @@
 
 mod addresses;
 mod app;
-mod clock;
 mod console;
 mod dns;
 mod folder;

@@ -56,11 +56,14 @@ fn with_addresses(service: &Service, addresses: &[IpAddr]) -> Service {
     service
 }
 
+/// Names of a service's ports, and their numbers on a pod.
+type Ports = Vec<(Option<String>, u16)>;
+
 /// The slices of a service: one for each family, and for each set of port numbers when pods differ in those.
 fn slices(key: &Key, service: &Service, virtual_addresses: &[IpAddr], pods: &Table) -> Vec<EndpointSlice> {
     let selected = pods.iter().filter(|(pod, _)| pod.namespace == key.namespace);
     let selected = selected.filter(|(_, pod)| pod.is_selected(&service.spec.selector));
-    let mut groups: BTreeMap<Vec<(Option<String>, u16)>, Vec<(&Key, &Pod)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Ports, Vec<(&Key, &Pod)>> = BTreeMap::new();
     for (name, pod) in selected {
         groups.entry(resolved(service, pod)).or_default().push((name, pod));
     }

@@ -67,17 +67,17 @@ impl Lines {
 /// Why no line could be had; nothing was sent, so another endpoint may be tried.
 pub async fn requests(chosen: &Chosen, version: HttpVersion, world: &Rc<World>) -> Result<RequestLine, Refusal> {
     let endpoint = chosen.endpoint();
-    match (&endpoint.identity, version) {
-        (Some(_), _) => {
+    match (world.goes_by_mesh(endpoint), version) {
+        (true, _) => {
             let sender = mesh_line(chosen, world).await?;
             Ok(RequestLine::Http2 { sender, mesh: true })
         }
-        (None, HttpVersion::Two) => {
+        (false, HttpVersion::Two) => {
             let open = || tcp::multiplexed(endpoint.address, world.clone());
             let sender = world.lines.http2.line(endpoint.address, open).await?;
             Ok(RequestLine::Http2 { sender, mesh: false })
         }
-        (None, HttpVersion::One) => world.lines.http1.line(endpoint.address, world).await.map(RequestLine::Http1),
+        (false, HttpVersion::One) => world.lines.http1.line(endpoint.address, world).await.map(RequestLine::Http1),
     }
 }
 
@@ -87,10 +87,10 @@ pub async fn requests(chosen: &Chosen, version: HttpVersion, world: &Rc<World>) 
 /// Why no line could be had; nothing was sent, so another endpoint may be tried.
 pub async fn bytes(chosen: &Chosen, world: &Rc<World>) -> Result<Pipe, Refusal> {
     let endpoint = chosen.endpoint();
-    match endpoint.identity {
-        Some(_) => mesh::tunnel(mesh_line(chosen, world).await?, endpoint.address, world).await,
-        None => tcp::dial(endpoint.address, world).await.map(|(stream, dial)| Pipe::server(stream, dial)),
+    if world.goes_by_mesh(endpoint) {
+        return mesh::tunnel(mesh_line(chosen, world).await?, endpoint.address, world).await;
     }
+    tcp::dial(endpoint.address, world).await.map(|(stream, dial)| Pipe::server(stream, dial))
 }
 
 async fn mesh_line(chosen: &Chosen, world: &Rc<World>) -> Result<Multiplexed, Refusal> {

@@ -48,7 +48,7 @@ pub fn greets_in_http2(opening: &[u8]) -> bool {
     match opening {
         [high, middle, low, 4, 0, 0, 0, 0, 0, ..] => {
             let length = u32::from_be_bytes([0, *high, *middle, *low]);
-            length % 6 == 0 && length <= 6 * 64
+            length.is_multiple_of(6) && length <= 6 * 64
         }
         _ => false,
     }

@@ -1,11 +1,17 @@
-//! The present, as Kubernetes objects write it.
+//! The present, in milliseconds and as Kubernetes objects write it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Milliseconds of Unix time, now. The one place of this program that reads the calendar.
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn unix_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The present in the form of RFC 3339.
 pub(crate) fn now() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    rfc3339(seconds)
+    rfc3339(unix_ms() / 1000)
 }
 
 /// Days to dates as in Howard Hinnant's "chrono-compatible low-level date algorithms".
