@@ -220,7 +220,6 @@ fn a_listener_of_others_is_understood_as_far_as_we_speak() {
         name: "address/10.96.0.5:80".into(),
         address: Some(core::Address { address: Some(core::address::Address::SocketAddress(socket)) }),
         stat_prefix: "skipped".into(),
-        reuse_port: true,
         default_filter_chain: Some(listener::FilterChain { name: "bytes".into(), ..Default::default() }),
         ..Default::default()
     };
