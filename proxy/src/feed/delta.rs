@@ -172,7 +172,6 @@ mod tests {
             name: name.into(),
             version: "1".into(),
             resource: Some(prost_types::Any { type_url: kind.type_url().into(), value }),
-            ..Default::default()
         });
         DeltaDiscoveryResponse {
             type_url: kind.type_url().into(),
