@@ -8,15 +8,15 @@ const EARLIEST: u32 = 600;
 /// And at the latest after this part.
 const LATEST: u32 = 730;
 
-/// When a certificate that is valid from `not_before` to `not_after` should be renewed: at about two thirds of its life,
+/// When a certificate that is in force since `since` and ends at `not_after` should be renewed: at about two thirds of its life,
 /// spread by `jitter` (0 to 1, clamped) so that a mesh that started together does not renew together. What is left of its
 /// life is the time control may be away without anybody noticing.
-pub fn renew_at(not_before: SystemTime, not_after: SystemTime, jitter: f64) -> SystemTime {
-    let life = not_after.duration_since(not_before).unwrap_or(Duration::ZERO);
+pub fn renew_at(since: SystemTime, not_after: SystemTime, jitter: f64) -> SystemTime {
+    let life = not_after.duration_since(since).unwrap_or(Duration::ZERO);
     let earliest = life / 1000 * EARLIEST;
     let spread = life / 1000 * (LATEST - EARLIEST);
     let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
-    not_before + earliest + spread.mul_f64(jitter)
+    since + earliest + spread.mul_f64(jitter)
 }
 
 #[cfg(test)]

@@ -34,6 +34,11 @@ impl Mesh {
 
     /// The same, with files beside the manifests: name and contents.
     pub fn up_with(manifests: &str, files: &[(&str, &str)]) -> Self {
+        Self::up_in(manifests, files, &[])
+    }
+
+    /// The same, with variables for control and the sidecars.
+    pub fn up_in(manifests: &str, files: &[(&str, &str)], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("mesh").tempdir().expect("a folder");
         for (name, contents) in files {
             fs::write(folder.path().join(name), contents).expect("a file");
@@ -42,6 +47,7 @@ impl Mesh {
         let mut program = weft()
             .arg("up")
             .arg(folder.path())
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

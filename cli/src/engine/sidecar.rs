@@ -23,7 +23,7 @@ use super::{
 };
 
 /// Variables of the person's that sidecars and control hear too.
-const PASSED_ON: [&str; 4] = ["WEFT_ACCESS_LOG", "WEFT_LOG", "WEFT_WORKERS", "RUST_BACKTRACE"];
+const PASSED_ON: [&str; 5] = ["WEFT_ACCESS_LOG", "WEFT_LEAF_LIFETIME_SECONDS", "WEFT_LOG", "WEFT_WORKERS", "RUST_BACKTRACE"];
 
 /// The trust bundle, in the mesh's private directory.
 pub(crate) const BUNDLE: &str = "bundle.pem";

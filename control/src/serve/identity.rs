@@ -63,7 +63,8 @@ impl Issuing {
         loop {
             let since = identity.not_after().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
             self.metrics.certificate_ends(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-            let renewal = schedule::renew_at(identity.not_before(), identity.not_after(), 0.5);
+            // From now on: the beginning of its life is set back.
+            let renewal = schedule::renew_at(clock::wall(), identity.not_after(), 0.5);
             while let Ok(left) = renewal.duration_since(clock::wall()) {
                 tokio::time::sleep(left.min(Duration::from_secs(600))).await;
             }

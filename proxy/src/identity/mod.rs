@@ -39,7 +39,8 @@ pub async fn keep(me: Arc<Me>, control: Control, store: Arc<IdentityStore>, obta
 async fn renew_for_ever(me: &Me, control: &Control, store: &IdentityStore, obtained: &watch::Sender<bool>) {
     loop {
         let identity = obtain(me, control, store).await;
-        let renewal = schedule::renew_at(identity.not_before(), identity.not_after(), jitter());
+        // From now on, not from its beginning: that is set back, by more than a short life may be long.
+        let renewal = schedule::renew_at(clock::wall(), identity.not_after(), jitter());
         tracing::info!(id = %identity.id(), serial = identity.serial(), "certificate in force");
         store.publish(identity);
         obtained.send_replace(true);
