@@ -44,7 +44,7 @@ fn start(args: RunArgs) -> anyhow::Result<u8> {
     };
     let launch = Launch {
         directory,
-        env: vec![(String::from("HOSTNAME"), args.name.clone())],
+        env: Vec::new(),
         become_whom: ordinary.map_or(Whom::Ourselves, |(user, group)| Whom::Mapped(user, group)),
         own_session: false,
         die_with_parent: true,

@@ -15,7 +15,12 @@ const DELETE_LINK: u16 = 17;
 const NEW_ADDRESS: u16 = 20;
 const NEW_ROUTE: u16 = 24;
 
+/// A bridge without an address of its own takes the lowest of its ports', which changes as those come and go. Neighbours
+/// would go on sending to the old one. This one is ours: locally administered, and "weft" in it.
+const BRIDGE_HARDWARE: [u8; 6] = [0x02, 0x77, 0x65, 0x66, 0x74, 0x00];
+
 /// Link attributes.
+const HARDWARE: u16 = 1;
 const NAME: u16 = 3;
 const MASTER: u16 = 10;
 const INFO: u16 = 18;
@@ -39,13 +44,13 @@ const PROTOCOL_STATIC: u8 = 4;
 const SCOPE_UNIVERSE: u8 = 0;
 const UNICAST: u8 = 1;
 
-/// Makes a bridge.
+/// Makes a bridge, whose hardware address stays the same whatever is connected to it.
 ///
 /// # Errors
 /// The name is taken, or the kernel has no bridges.
 pub fn create_bridge(name: &str) -> io::Result<()> {
     let mut message = Message::new(NEW_LINK, REQUEST | ACK | CREATE | EXCLUSIVE, &link_header(0, 0, 0));
-    message.put_text(NAME, name).nest(INFO, |info| info.put_text(INFO_KIND, "bridge"));
+    message.put_text(NAME, name).put(HARDWARE, &BRIDGE_HARDWARE).nest(INFO, |info| info.put_text(INFO_KIND, "bridge"));
     send(message, || format!("cannot make the bridge {name}"))
 }
 

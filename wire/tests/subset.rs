@@ -262,6 +262,8 @@ fn services_and_types_have_the_names_that_others_know() {
     use prost::Name;
     use wire::{envoy::service::discovery::v3::aggregated_discovery_service_server as our_service, names};
     assert_eq!(our_service::SERVICE_NAME, full_service::SERVICE_NAME);
+    let certificates = wire::istio::v1::auth::istio_certificate_service_server::SERVICE_NAME;
+    assert_eq!(certificates, "istio.v1.auth.IstioCertificateService");
     for (ours, full) in [
         (names::LISTENER, full_config::listener::v3::Listener::full_name()),
         (names::ROUTE_CONFIGURATION, full_config::route::v3::RouteConfiguration::full_name()),

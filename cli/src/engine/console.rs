@@ -4,6 +4,7 @@
 
 use std::{
     io::{self, Write},
+    os::fd::AsFd,
     thread::JoinHandle,
 };
 
@@ -109,6 +110,7 @@ fn write(mut waiting: mpsc::Receiver<Line>) {
             }
             Line::Error(text) => above(&mut out, &shown, &text),
             Line::Table(text) => {
+                let text = fitting(&text, width(&out));
                 let written = write!(out, "{}{text}", erased(&shown));
                 shown = text;
                 written
@@ -133,5 +135,29 @@ fn erased(shown: &str) -> String {
     match shown.lines().count() {
         0 => String::new(),
         lines => format!("\x1b[{lines}A\x1b[J"),
+    }
+}
+
+/// How many letters fit on a line of the terminal.
+fn width(terminal: &impl AsFd) -> usize {
+    let size = rustix::termios::tcgetwinsize(terminal).map_or(0, |size| size.ws_col);
+    if size == 0 { usize::MAX } else { usize::from(size) }
+}
+
+/// Every line cut to `width`: lines that the terminal breaks could not be counted.
+fn fitting(text: &str, width: usize) -> String {
+    text.lines().map(|line| line.chars().take(width).chain(['\n']).collect::<String>()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_cut_to_the_terminal_and_erased_line_by_line() {
+        let shown = fitting("one two\nthree\n", 4);
+        assert_eq!(shown, "one \nthre\n");
+        assert_eq!(erased(&shown), "\x1b[2A\x1b[J");
+        assert_eq!(erased(""), "");
     }
 }

@@ -3,7 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use notify::{EventKind, RecursiveMode, Watcher, event::AccessKind, event::AccessMode};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 
 /// An edit is several events; editors need about this long for one.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -14,6 +17,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Notices that something in a directory may have changed.
 pub(crate) struct Folder {
     events: mpsc::Receiver<()>,
+    /// When to look next, come what may.
+    look: Instant,
     _watcher: Option<notify::RecommendedWatcher>,
 }
 
@@ -31,17 +36,19 @@ impl Folder {
             watcher.watch(directory, RecursiveMode::NonRecursive)?;
             Ok(watcher)
         });
-        Self { events, _watcher: watcher.ok() }
+        Self { events, look: Instant::now() + LOOK_AGAIN, _watcher: watcher.ok() }
     }
 
-    /// Resolves when it is worth looking.
+    /// Resolves when it is worth looking. May be dropped and asked again: nothing is forgotten.
     pub(crate) async fn changed(&mut self) {
-        tokio::select! {
-            Some(()) = self.events.recv() => {
-                tokio::time::sleep(SETTLE).await;
-                while self.events.try_recv().is_ok() {}
+        loop {
+            tokio::select! {
+                Some(()) = self.events.recv() => self.look = self.look.min(Instant::now() + SETTLE),
+                () = sleep_until(self.look) => {
+                    self.look = Instant::now() + LOOK_AGAIN;
+                    return;
+                }
             }
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
     }
 }
@@ -49,4 +56,20 @@ impl Folder {
 /// Reading is none; otherwise our own reading would be news to us.
 fn is_edit(kind: EventKind) -> bool {
     !kind.is_access() || kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_edit_is_not_forgotten_by_who_stops_listening() {
+        let (tell, events) = mpsc::channel(1);
+        let mut folder = Folder { events, look: Instant::now() + LOOK_AGAIN, _watcher: None };
+        tell.send(()).await.unwrap();
+        let since = Instant::now();
+        while tokio::time::timeout(SETTLE / 4, folder.changed()).await.is_err() {}
+        assert!(since.elapsed() >= SETTLE);
+        assert!(since.elapsed() < LOOK_AGAIN / 2);
+    }
 }

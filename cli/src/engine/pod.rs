@@ -13,7 +13,7 @@ use control::manifest::kinds::ContainerPort;
 use tokio::{
     process::Child,
     sync::{mpsc::UnboundedSender, oneshot, watch},
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -34,6 +34,9 @@ const LEAVING: Duration = Duration::from_millis(1000);
 
 /// Time a sidecar has to end what is still open when its app is gone.
 const SIDECAR_GRACE: Duration = Duration::from_secs(5);
+
+/// Before another try, where a pod cannot be set up.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Whether a pod is to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,16 +75,20 @@ pub(crate) enum News {
 }
 
 /// Lives until it is told to stop, or cannot begin.
-pub(crate) async fn live(given: Given, place: Rc<Place>, events: UnboundedSender<Event>, stop: watch::Receiver<Stop>) {
+pub(crate) async fn live(given: Given, place: Rc<Place>, events: UnboundedSender<Event>, mut stop: watch::Receiver<Stop>) {
     let began = Instant::now();
     let pod = Pod { given, place, events };
     match pod.build().await {
         Ok(home) => {
-            pod.inhabit(&home, stop, began).await;
+            pod.inhabit(&home, stop.clone(), began).await;
             home.disconnect();
             leftovers::end(&home.network);
         }
-        Err(error) => pod.place.console.say(format_args!("{} cannot be set up: {error:#}", pod.given.key)),
+        Err(error) => {
+            pod.place.console.say(format_args!("{} cannot be set up: {error:#}", pod.given.key));
+            // It counts as there until then; otherwise it would be tried again at once, for ever.
+            let _ = timeout(AGAIN, stop.wait_for(|stop| *stop != Stop::Stay)).await;
+        }
     }
     pod.tell(News::Gone);
 }
