@@ -232,7 +232,7 @@ async fn open(walk: &Walk, workload: Option<&HeaderValue>) -> Result<Opened, Ref
         let chosen = attempts.choose(&routed.cluster, Work::Connection, &walk.world)?;
         match connect::bytes(&chosen, &walk.world).await {
             Ok(pipe) => {
-                chosen.answered(clock::now());
+                chosen.reached();
                 let edge = walk.edge(workload, &chosen);
                 return Ok(Opened { pipe, edge, since, _held: (chosen, routed.permit) });
             }
@@ -294,6 +294,7 @@ async fn deliver(walk: &Walk, request: Request<Payload>, facts: Facts) -> Result
             hop::introduce(request.headers_mut(), &world.me.workload, version);
         }
         let method = request.method().clone();
+        chosen.begins(clock::now());
         match relay::exchange(line, request, facts.version).await {
             Ok((mut response, line)) => {
                 chosen.answered(clock::now());

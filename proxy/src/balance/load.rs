@@ -13,8 +13,9 @@ use super::Work;
 /// What is assumed of an endpoint that has not answered yet: low, so that newcomers are tried.
 const GUESS: Duration = Duration::from_millis(1);
 
-/// The time in which the weight of an old observation falls to 1/e.
-const MEMORY: Duration = Duration::from_secs(10);
+/// The time in which the weight of an old observation falls to 1/e, and in which an endpoint that is not asked becomes so
+/// much more attractive. Finagle's was 10 s: one stall then keeps an endpoint out of a small group for half a minute.
+const MEMORY: Duration = Duration::from_secs(2);
 
 /// Load of one endpoint.
 #[derive(Debug)]

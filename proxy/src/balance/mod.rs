@@ -7,7 +7,13 @@ mod eject;
 mod load;
 mod p2c;
 
-use std::{cell::RefCell, net::SocketAddr, rc::Rc, sync::Arc, time::Instant};
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
 
 use foldhash::{HashMap, HashMapExt};
 
@@ -56,7 +62,8 @@ pub struct Candidate {
 #[derive(Debug)]
 pub struct Chosen {
     candidate: Rc<Candidate>,
-    since: Instant,
+    /// When it was given its work.
+    since: Cell<Instant>,
 }
 
 impl State {
@@ -83,7 +90,7 @@ impl State {
         });
         let candidate = candidate.ok_or_else(|| nothing_left(cluster, tried))?;
         candidate.load.begin();
-        Ok(Chosen { candidate: candidate.clone(), since: now })
+        Ok(Chosen { candidate: candidate.clone(), since: Cell::new(now) })
     }
 
     /// Forgets clusters that are no longer in use, and tells which endpoints nobody will be sent to again.
@@ -129,7 +136,7 @@ fn only(cluster: &Cluster, tried: &[SocketAddr], now: Instant) -> Result<Chosen,
     let endpoint = cluster.endpoints.first().filter(|endpoint| !tried.contains(&endpoint.address));
     let candidate = Candidate::new(endpoint.ok_or_else(|| nothing_left(cluster, tried))?.clone());
     candidate.load.begin();
-    Ok(Chosen { candidate, since: now })
+    Ok(Chosen { candidate, since: Cell::new(now) })
 }
 
 /// Endpoints that may be sent new work.
@@ -160,10 +167,21 @@ impl Chosen {
         &self.candidate.endpoint
     }
 
+    /// A line to it is ready: it can be reached.
+    pub fn reached(&self) {
+        self.candidate.ejection.forgive();
+    }
+
+    /// It is given its work at `now`. What it took to get a line there is not its latency: a cold start would make an
+    /// endpoint look slow, and one that looks slow is not asked again soon.
+    pub fn begins(&self, now: Instant) {
+        self.since.set(now);
+    }
+
     /// It answered at `now`.
     pub fn answered(&self, now: Instant) {
-        self.candidate.load.observe(now.saturating_duration_since(self.since), now);
-        self.candidate.ejection.forgive();
+        self.candidate.load.observe(now.saturating_duration_since(self.since.get()), now);
+        self.reached();
     }
 
     /// It could not be reached, or was not who it should be: nobody is sent there for a while.
@@ -235,6 +253,21 @@ mod tests {
         }
         let later = now + Duration::from_secs(60);
         assert!((0..50).any(|_| state.choose(&both, Work::Request, &[], later).unwrap().endpoint().address == endpoint(1, false).address));
+    }
+
+    #[test]
+    fn the_way_to_an_endpoint_does_not_count_as_its_latency() {
+        let state = State::new(5);
+        let now = crate::clock::now();
+        let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
+        let other = [endpoint(2, false).address];
+        let first = state.choose(&both, Work::Request, &other, now).unwrap();
+        let ready = now + Duration::from_secs(1);
+        first.begins(ready);
+        first.answered(ready + Duration::from_micros(10));
+        drop(first);
+        let chosen = (0..50).map(|_| state.choose(&both, Work::Request, &[], ready).unwrap().endpoint().address);
+        assert!(chosen.into_iter().any(|address| address != other[0]), "a slow way there made it look slow");
     }
 
     #[test]
