@@ -66,6 +66,17 @@ impl Bundle {
         self.roots.iter().any(|root| root.as_ref() == certificate.as_ref())
     }
 
+    /// These roots and those of `other`: what members trust while a root is replaced.
+    #[must_use]
+    pub fn merge(mut self, other: &Self) -> Self {
+        for root in &other.roots {
+            if !self.contains(root) {
+                self.roots.push(root.clone());
+            }
+        }
+        self
+    }
+
     pub(crate) fn store(&self) -> RootCertStore {
         let mut store = RootCertStore::empty();
         // Those that webpki cannot use (an exotic key, say) simply prove nothing.

@@ -1,26 +1,27 @@
 //! Issuing certificates. Only control does.
 
 use std::{
-    fmt,
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    fmt, io,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
 use aws_lc_rs::rand;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PublicKeyData, SanType,
-    SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PublicKeyData, SanType, SerialNumber, SubjectPublicKeyInfo,
 };
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use time::OffsetDateTime;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::{
+    certification_request::X509CertificationRequest,
+    prelude::{FromDer, X509Certificate},
+};
 
 use crate::{
     bundle::{Bundle, BundleError},
+    disk,
+    key::Key,
     name::{SpiffeId, TrustDomain},
     verify::{self, SKEW},
 };
@@ -105,7 +106,7 @@ pub struct Issued {
 
 /// A certificate authority of the mesh.
 pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
+    issuer: Issuer<'static, Key>,
     /// The issuing certificate first, its root last; one certificate when it is a root itself.
     chain_pem: Vec<String>,
     not_after: SystemTime,
@@ -119,7 +120,7 @@ impl Authority {
     /// The files cannot be read or written, are open to others, or cannot be used.
     pub fn open_or_create(folder: &Path, trust_domain: &TrustDomain, now: SystemTime) -> Result<Self, AuthorityError> {
         let (certificate, key) = (folder.join(CERTIFICATE_FILE), folder.join(KEY_FILE));
-        match (certificate.exists(), key.exists()) {
+        match (disk::exists(&certificate)?, disk::exists(&key)?) {
             (true, true) => {}
             (true, false) => return Err(AuthorityError::HalfThere(key)),
             (false, true) => return Err(AuthorityError::HalfThere(certificate)),
@@ -131,23 +132,21 @@ impl Authority {
     /// The authority in two files: a certificate (with the chain up to its root, if it is not a root itself) and its key.
     ///
     /// # Errors
-    /// The files cannot be read, the key is open to others, or they cannot be used.
+    /// The files cannot be read, the key is open to others, the certificate may not sign others, or they do not belong together.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, AuthorityError> {
-        let chain = read(certificate)?;
-        let key_pem = read_private(key)?;
+        let chain = disk::read(certificate)?;
+        let key_pem = disk::read_private(key)?;
         let unusable = |why: String| AuthorityError::Unusable { path: certificate.to_owned(), why };
         let certificates: Vec<CertificateDer<'static>> =
             CertificateDer::pem_slice_iter(&chain).collect::<Result<_, _>>().map_err(|error| unusable(error.to_string()))?;
         let (first, last) =
             certificates.first().zip(certificates.last()).ok_or_else(|| unusable("no certificate in it".into()))?;
-        let key = std::str::from_utf8(&key_pem)
-            .map_err(|error| error.to_string())
-            .and_then(|pem| KeyPair::from_pem(pem).map_err(|error| error.to_string()))
-            .map_err(|why| AuthorityError::Unusable { path: key.to_owned(), why })?;
+        let key = Key::from_pem(&key_pem).map_err(|why| AuthorityError::Unusable { path: key.to_owned(), why })?;
         let (_, parsed) = X509Certificate::from_der(first).map_err(|error| unusable(error.to_string()))?;
         if parsed.public_key().raw != key.subject_public_key_info() {
             return Err(unusable(String::from("the private key does not belong to the certificate")));
         }
+        may_sign(&parsed).map_err(unusable)?;
         let seconds = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
         let bundle = Bundle::from_pem(verify::pem(last).as_bytes())?;
         let chain_pem = certificates.iter().map(verify::pem).collect();
@@ -165,15 +164,18 @@ impl Authority {
     /// [`SKEW`] before `now`.
     ///
     /// # Errors
-    /// The request cannot be used.
+    /// The request cannot be used, or the authority's own life is over ([`IssueError::Signing`]).
     pub fn issue(&self, csr_pem: &str, id: &SpiffeId, lifetime: Duration, now: SystemTime) -> Result<Issued, IssueError> {
-        let request = read_request(csr_pem)?;
-        let not_after = (now + lifetime.min(LEAF_MAX)).min(self.not_after);
+        let key = requested_key(csr_pem)?;
+        if self.not_after <= now {
+            let (ended, now) = (seconds(self.not_after), seconds(now));
+            return Err(IssueError::Signing(format!("the authority ended at {ended} (Unix time) and our clock says {now}")));
+        }
+        let not_after = whole_seconds((now + lifetime.min(LEAF_MAX)).min(self.not_after));
         let serial = random_serial()?;
         let mut params = leaf(id, now - SKEW, not_after)?;
         params.serial_number = Some(SerialNumber::from_slice(&serial));
-        let certificate =
-            params.signed_by(&request.public_key, &self.issuer).map_err(|error| IssueError::Signing(error.to_string()))?;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(|error| IssueError::Signing(error.to_string()))?;
         let mut chain_pem = vec![certificate.pem()];
         chain_pem.extend(self.chain_pem.iter().cloned());
         Ok(Issued { chain_pem, serial: serial.iter().map(|byte| format!("{byte:02x}")).collect(), not_after })
@@ -186,15 +188,36 @@ impl fmt::Debug for Authority {
     }
 }
 
-fn read_request(csr_pem: &str) -> Result<CertificateSigningRequestParams, IssueError> {
+/// The public key of a request whose sender holds the private one. rcgen would read requests too, but tells a key's kind by
+/// the request's signature, copies what the asker would like to be, and gives up at extensions it does not know.
+fn requested_key(csr_pem: &str) -> Result<SubjectPublicKeyInfo, IssueError> {
+    let malformed = |error: &dyn fmt::Display| IssueError::Malformed(error.to_string());
     if csr_pem.len() > CSR_MAX {
         return Err(IssueError::TooLarge);
     }
-    // Checks the request's signature too: the asker holds the key.
-    let request = CertificateSigningRequestParams::from_pem(csr_pem).map_err(|error| IssueError::Malformed(error.to_string()))?;
-    let kind = request.public_key.algorithm();
-    let allowed = [&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384, &PKCS_ED25519];
-    if allowed.contains(&kind) { Ok(request) } else { Err(IssueError::KeyKind) }
+    let der = pem::parse(csr_pem).map_err(|error| malformed(&error))?;
+    let (rest, request) = X509CertificationRequest::from_der(der.contents()).map_err(|error| malformed(&error))?;
+    if !rest.is_empty() {
+        return Err(malformed(&"something follows it"));
+    }
+    let key = SubjectPublicKeyInfo::from_der(request.certification_request_info.subject_pki.raw);
+    let key = key.map_err(|_| IssueError::KeyKind)?;
+    if ![&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384, &PKCS_ED25519].contains(&key.algorithm()) {
+        return Err(IssueError::KeyKind);
+    }
+    request.verify_signature().map_err(|error| malformed(&error))?;
+    Ok(key)
+}
+
+/// Checks that a certificate may issue others: one that may not would issue what nobody believes.
+fn may_sign(certificate: &X509Certificate<'_>) -> Result<(), String> {
+    if !certificate.is_ca() {
+        return Err(String::from("it is not a CA certificate"));
+    }
+    match certificate.key_usage().map_err(|error| error.to_string())? {
+        Some(usage) if !usage.value.key_cert_sign() => Err(String::from("its key usage says that it may not sign certificates")),
+        _ => Ok(()),
+    }
 }
 
 /// An X.509-SVID: everything is set here, since rcgen's defaults live until the year 4096.
@@ -222,46 +245,34 @@ fn random_serial() -> Result<[u8; 16], IssueError> {
 }
 
 fn create(folder: &Path, trust_domain: &TrustDomain, now: SystemTime) -> Result<(), AuthorityError> {
-    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    let key = Key::generate()?;
+    let certificate = root(&key, trust_domain, now).self_signed(&key)?;
+    disk::make_folder(folder)?;
+    // The key first: a certificate without its key would be trusted for nothing.
+    disk::write(&folder.join(KEY_FILE), key.to_pem().as_bytes(), 0o600)?;
+    disk::write(&folder.join(CERTIFICATE_FILE), certificate.pem().as_bytes(), 0o644)
+}
+
+fn root(key: &Key, trust_domain: &TrustDomain, now: SystemTime) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.not_before = OffsetDateTime::from(now - SKEW);
     params.not_after = OffsetDateTime::from(now + ROOT_LIFE);
     params.distinguished_name = DistinguishedName::new();
     // Roots are told apart by name when a chain is built: two of the same name would make a foreign root look like a forgery.
-    let number = key.public_key_raw().iter().rev().take(4).map(|byte| format!("{byte:02x}")).collect::<String>();
+    let number = key.der_bytes().iter().rev().take(4).map(|byte| format!("{byte:02x}")).collect::<String>();
     params.distinguished_name.push(DnType::CommonName, format!("Weft root {number} of {trust_domain}"));
     // Name constraints would be in their place here, but verifiers refuse every chain with one on URIs.
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let certificate = params.self_signed(&key)?;
-    fs::create_dir_all(folder).map_err(|error| AuthorityError::File { path: folder.to_owned(), error })?;
-    // The key first: a certificate without its key would be trusted for nothing.
-    write(&folder.join(KEY_FILE), key.serialize_pem().as_bytes(), 0o600)?;
-    write(&folder.join(CERTIFICATE_FILE), certificate.pem().as_bytes(), 0o644)
+    params
 }
 
-/// Writes a file that is either there in whole or not at all.
-fn write(path: &Path, contents: &[u8], mode: u32) -> Result<(), AuthorityError> {
-    let written = || -> io::Result<()> {
-        let half = path.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&half)?;
-        file.write_all(contents)?;
-        file.sync_all()?;
-        fs::rename(&half, path)?;
-        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
-    };
-    written().map_err(|error| AuthorityError::File { path: path.to_owned(), error })
+/// `time` as certificates tell it.
+fn whole_seconds(time: SystemTime) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds(time))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, AuthorityError> {
-    fs::read(path).map_err(|error| AuthorityError::File { path: path.to_owned(), error })
-}
-
-fn read_private(path: &Path) -> Result<Vec<u8>, AuthorityError> {
-    let metadata = fs::metadata(path).map_err(|error| AuthorityError::File { path: path.to_owned(), error })?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(AuthorityError::KeyIsOpen { path: path.to_owned(), mode });
-    }
-    read(path)
+/// `time` in Unix seconds, 0 before that.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -133,9 +133,9 @@ fn segment(text: &str) -> Result<&str, NameError> {
     Ok(text)
 }
 
-/// Names come from certificates of strangers; what is quoted of them stays short.
-fn shortened(text: &str) -> String {
-    text.chars().take(120).collect()
+/// Names come from certificates of strangers; what is quoted of them stays short, and on one line.
+pub(crate) fn shortened(text: &str) -> String {
+    text.chars().take(120).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -171,6 +171,13 @@ mod tests {
         ] {
             assert!(text.parse::<SpiffeId>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_quoted_of_a_name_cannot_begin_another_line() {
+        let error = "x\nlevel=info all=well\x1b[2J".parse::<SpiffeId>().unwrap_err().to_string();
+        assert!(!error.contains(char::is_control), "{error:?}");
+        assert!("x".repeat(5000).parse::<SpiffeId>().unwrap_err().to_string().len() < 250);
     }
 
     proptest! {

@@ -2,12 +2,12 @@
 
 use std::{fmt, time::SystemTime};
 
-use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256};
+use rcgen::{CertificateParams, DistinguishedName};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     bundle::Bundle,
+    key::Key,
     store::{Identity, IdentityError, read_chain},
 };
 
@@ -22,25 +22,16 @@ pub struct Pending {
     csr: String,
 }
 
-/// Wiped when it is dropped, which rcgen leaves to us.
-struct Key(KeyPair);
-
-impl Drop for Key {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
 impl Pending {
     /// Makes an ECDSA P-256 key and a request for it. The request names nobody: who we are is for the issuer to find out.
     ///
     /// # Errors
     /// The cryptographic library failed.
     pub fn new() -> Result<Self, RequestError> {
-        let key = Key(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?);
+        let key = Key::generate()?;
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
-        let csr = params.serialize_request(&key.0)?.pem()?;
+        let csr = params.serialize_request(&key)?.pem()?;
         Ok(Self { key, csr })
     }
 
@@ -55,8 +46,7 @@ impl Pending {
     /// What was issued is not for this key, or would not be believed by those who trust `bundle`.
     pub fn complete(self, chain_pem: &[String], bundle: &Bundle, now: SystemTime) -> Result<Identity, IdentityError> {
         let chain = read_chain(chain_pem.join("\n").as_bytes())?;
-        let der = Zeroizing::new(self.key.0.serialize_der());
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der.as_slice()));
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.der()));
         Identity::assemble(chain, &key, bundle, now)
     }
 }

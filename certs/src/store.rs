@@ -12,11 +12,13 @@ use rustls::{
     ClientConfig, ServerConfig,
     client::Resumption,
     crypto::aws_lc_rs::sign::any_ecdsa_type,
+    server::NoServerSessionStorage,
     sign::{CertifiedKey, SingleCertAndKey},
     version::TLS13,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject};
 use x509_parser::prelude::{FromDer, X509Certificate};
+use zeroize::Zeroizing;
 
 use crate::{
     bundle::Bundle,
@@ -27,6 +29,9 @@ use crate::{
 
 /// Client configurations kept per identity; past that they are all forgotten and made anew. One costs about 1 kB.
 const CLIENTS_MAX: usize = 4096;
+
+/// A chain larger than this is no chain of ours.
+const CHAIN_MAX: usize = 256 << 10;
 
 /// Why a certificate cannot be put in force.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +78,7 @@ impl Identity {
     /// Nobody who trusts `bundle` would believe it, or the parts do not belong together.
     pub fn from_pem(chain: &[u8], key: &[u8], bundle: &Bundle, now: SystemTime) -> Result<Self, IdentityError> {
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| IdentityError::Key(error.to_string()))?;
+        let key = Zeroizing::new(key);
         Self::assemble(read_chain(chain)?, &key, bundle, now)
     }
 
@@ -210,10 +216,13 @@ impl Life {
     }
 }
 
+/// The certificates of `pem`, in their order.
 pub(crate) fn read_chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
-    CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| IdentityError::NotBelieved(VerifyError::Malformed(error.to_string())))
+    if pem.len() > CHAIN_MAX {
+        return Err(VerifyError::Malformed(String::from("the chain is larger than 256 KiB")).into());
+    }
+    let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>();
+    chain.map_err(|error| VerifyError::Malformed(error.to_string()).into())
 }
 
 /// Checks a certificate as its peers will.
@@ -245,5 +254,7 @@ fn server(
     config.alpn_protocols = vec![alpn.to_vec()];
     // No tickets: see `Identity::client`.
     config.send_tls13_tickets = 0;
+    // Nothing would be kept in the memory that rustls sets aside for sessions: 31 kB per configuration.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(Arc::new(config))
 }

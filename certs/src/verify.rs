@@ -4,7 +4,7 @@
 //! exactly one URI SAN (X.509-SVID, section 2); a client besides expects one certain identity, a server any of its trust
 //! domain.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore, SignatureScheme,
@@ -19,13 +19,22 @@ use rustls::{
     },
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::{
+    der_parser::asn1_rs::Tag,
+    prelude::{FromDer, GeneralName, X509Certificate, X509Name},
+};
 
 use crate::{
     bundle::Bundle,
-    name::{NameError, SpiffeId, TrustDomain},
+    name::{NameError, SpiffeId, TrustDomain, shortened},
     tls,
 };
+
+/// `uniformResourceIdentifier` of a `GeneralName` (RFC 5280, section 4.2.1.6).
+const URI_TAG: Tag = Tag(6);
+
+/// Roots that a refusal names; a bundle may hold many.
+const TRUSTED_NAMED: usize = 3;
 
 /// Why a certificate is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,8 +78,13 @@ pub enum VerifyError {
         now: u64,
     },
     /// No root of ours vouches for it.
-    #[error("no root of the trust bundle has issued it")]
-    UnknownIssuer,
+    #[error("it was issued by `{issuer}`, and our trust bundle holds {trusted}")]
+    UnknownIssuer {
+        /// Who it says has issued it.
+        issuer: String,
+        /// The first few roots of ours.
+        trusted: String,
+    },
     /// It cannot be read, or breaks a rule of X.509.
     #[error("it is malformed: {0}")]
     Malformed(String),
@@ -91,7 +105,6 @@ pub fn explain(error: &Error) -> Option<VerifyError> {
         CertificateError::NotValidYetContext { time, not_before } => {
             VerifyError::NotYetValid { not_before: seconds(not_before), now: seconds(time) }
         }
-        CertificateError::UnknownIssuer => VerifyError::UnknownIssuer,
         CertificateError::BadSignature => VerifyError::BadSignature,
         other => VerifyError::Malformed(other.to_string()),
     })
@@ -105,17 +118,21 @@ pub fn peer_id(certificate: &CertificateDer<'_>) -> Result<SpiffeId, VerifyError
     let malformed = |error: &dyn std::fmt::Display| VerifyError::Malformed(error.to_string());
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|error| malformed(&error))?;
     let names = parsed.subject_alternative_name().map_err(|error| malformed(&error))?;
-    let names: Vec<&str> = names
-        .iter()
-        .flat_map(|extension| &extension.value.general_names)
-        .filter_map(|name| match name {
-            GeneralName::URI(uri) => Some(*uri),
-            _ => None,
-        })
-        .collect();
-    match names[..] {
+    let names = names.iter().flat_map(|extension| &extension.value.general_names);
+    let names: Vec<Cow<'_, str>> = names.filter_map(uri).collect();
+    match &names[..] {
         [name] => Ok(name.parse()?),
         _ => Err(VerifyError::NotOneName(names.len())),
+    }
+}
+
+/// The URI that `name` is. One that is not text counts as well, or a certificate could carry a second name unseen; it is
+/// quoted with replacement characters, which no SPIFFE ID has.
+fn uri<'a>(name: &GeneralName<'a>) -> Option<Cow<'a, str>> {
+    match name {
+        GeneralName::URI(uri) => Some(Cow::Borrowed(uri)),
+        GeneralName::Invalid(tag, bytes) if *tag == URI_TAG => Some(String::from_utf8_lossy(bytes)),
+        _ => None,
     }
 }
 
@@ -140,6 +157,7 @@ pub(crate) struct ServerVerifier {
 #[derive(Debug)]
 pub(crate) struct ClientVerifier {
     chain: Arc<dyn ClientCertVerifier>,
+    roots: Arc<RootCertStore>,
     trust_domain: TrustDomain,
 }
 
@@ -152,10 +170,11 @@ impl ServerVerifier {
 impl ClientVerifier {
     /// Fails when no root of the bundle can be used.
     pub(crate) fn new(bundle: &Bundle, trust_domain: TrustDomain, required: bool) -> Result<Arc<Self>, VerifyError> {
-        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(bundle.store()), tls::provider());
+        let roots = Arc::new(bundle.store());
+        let builder = WebPkiClientVerifier::builder_with_provider(roots.clone(), tls::provider());
         let builder = if required { builder } else { builder.allow_unauthenticated() };
         let chain = builder.build().map_err(|error| VerifyError::Malformed(format!("the trust bundle: {error}")))?;
-        Ok(Arc::new(Self { chain, trust_domain }))
+        Ok(Arc::new(Self { chain, roots, trust_domain }))
     }
 }
 
@@ -172,7 +191,27 @@ pub(crate) fn check_chain(
     now: UnixTime,
 ) -> Result<(), Error> {
     let parsed = ParsedCertificate::try_from(certificate)?;
-    verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, provider.signature_verification_algorithms.all)
+    let algorithms = provider.signature_verification_algorithms.all;
+    verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms)
+        .map_err(|error| naming_roots(error, certificate, roots))
+}
+
+/// Adds both sides' facts to "unknown issuer". Other errors bring their own, and keep the TLS alert that fits them.
+fn naming_roots(error: Error, certificate: &CertificateDer<'_>, roots: &RootCertStore) -> Error {
+    if error != Error::InvalidCertificate(CertificateError::UnknownIssuer) {
+        return error;
+    }
+    let issuer = X509Certificate::from_der(certificate).map(|(_, parsed)| shortened(&parsed.issuer().to_string()));
+    let subjects = roots.subjects();
+    let named = subjects.iter().take(TRUSTED_NAMED).map(|subject| match X509Name::from_der(subject.as_ref()) {
+        Ok((_, name)) => format!("`{}`", shortened(&name.to_string())),
+        Err(_) => String::from("a root whose name cannot be read"),
+    });
+    let mut trusted = named.collect::<Vec<_>>().join(", ");
+    if subjects.len() > TRUSTED_NAMED {
+        trusted.push_str(&format!(" and {} more", subjects.len() - TRUSTED_NAMED));
+    }
+    refuse(VerifyError::UnknownIssuer { issuer: issuer.unwrap_or_default(), trusted })
 }
 
 impl ServerCertVerifier for ServerVerifier {
@@ -235,7 +274,9 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.chain.verify_client_cert(certificate, intermediates, now)?;
+        self.chain
+            .verify_client_cert(certificate, intermediates, now)
+            .map_err(|error| naming_roots(error, certificate, &self.roots))?;
         let presented = peer_id(certificate).map_err(refuse)?;
         if *presented.trust_domain() != self.trust_domain {
             let presented = presented.trust_domain().clone();

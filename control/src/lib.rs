@@ -8,6 +8,10 @@
 //! `watch` hears of objects and tells `index`; `plan` turns what is in the index into resources, deterministically; `serve`
 //! hands them to whoever subscribed. `watch` and `serve` meet only through `state`. `manifest` reads YAML with positions, for
 //! `watch` and for those who write manifests. `index` and `plan` know no file, no socket and no Kubernetes client.
+//!
+//! One edit is one small message: a change says which subjects it touched (a service, an address, a pod), every resource's
+//! name leads to the one subject it is made of, and a stream looks again only at what it follows of those. What then has
+//! another version is sent. Versions are hashes of content, so a restart or another replica has nothing new to say.
 
 mod admin;
 mod clock;
@@ -16,6 +20,7 @@ pub mod manifest;
 mod metrics;
 mod plan;
 mod serve;
+mod settings;
 mod start;
 mod state;
 mod watch;

@@ -1,17 +1,26 @@
 //! Where `watch` and `serve` meet: the index, what was planned from it, and the news that it changed.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::HashMap,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
-use tokio::sync::watch;
+use certs::name::TrustDomain;
+use tokio::sync::{broadcast, watch};
 
 use crate::{
-    index::{Index, Key, Object, Pod, Sizes},
-    plan::{self, Resource},
+    clock,
+    index::{Change, Index, Key, Pod, Sizes, Subject, Touched},
+    plan::{self, Kind, Resource},
 };
+
+/// News a slow reader may have before it. One that falls further behind looks at everything again.
+const NEWS_MAX: usize = 256;
+
+/// Resources kept planned. Past that they are planned anew: pod addresses alone have as many names as there are ports.
+const PLANNED_MAX: usize = 100_000;
 
 /// Shared by all streams. A clone is another handle to the same.
 #[derive(Clone, Debug)]
@@ -19,103 +28,116 @@ pub(crate) struct State(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    trust_domain: String,
+    trust_domain: TrustDomain,
     inside: Mutex<Inside>,
-    /// Counts changes; zero until the first complete reading of the source.
-    generation: watch::Sender<u64>,
+    news: broadcast::Sender<Arc<News>>,
+    /// How many changes there were; `None` until the first complete reading of the source.
+    generation: watch::Sender<Option<u64>>,
 }
 
 #[derive(Debug, Default)]
 struct Inside {
     index: Index,
-    /// What was planned since the last change. Many streams ask for the same few resources.
-    planned: HashMap<(plan::Kind, String), Option<Arc<Resource>>>,
-    /// Tokens that were shown. Each is good once.
-    tokens_used: HashSet<String>,
+    planned: Planned,
+    problems: Vec<String>,
 }
 
-/// What became of a token.
-#[derive(Clone, Debug)]
-pub(crate) enum Token {
-    /// It is this pod's, and shown for the first time.
-    Good(Pod),
-    /// It was shown before.
-    Used,
-    /// It is of a pod at another address.
-    Foreign(Pod),
-    /// Nobody has it.
-    Unknown,
+/// What was planned since it was last touched. Many streams ask for the same few resources.
+#[derive(Debug, Default)]
+struct Planned {
+    by_subject: HashMap<Subject, HashMap<(Kind, String), Arc<Resource>>>,
+    count: usize,
+}
+
+/// What changed, and when it was heard of.
+#[derive(Debug)]
+pub(crate) struct News {
+    pub(crate) touched: Touched,
+    pub(crate) heard: Instant,
 }
 
 impl State {
     /// An empty state that nothing was heard about yet.
-    pub(crate) fn new(trust_domain: &str) -> Self {
-        let generation = watch::Sender::new(0);
-        Self(Arc::new(Shared { trust_domain: trust_domain.to_owned(), inside: Mutex::default(), generation }))
+    pub(crate) fn new(trust_domain: TrustDomain) -> Self {
+        let (news, _) = broadcast::channel(NEWS_MAX);
+        Self(Arc::new(Shared { trust_domain, inside: Mutex::default(), news, generation: watch::Sender::new(None) }))
     }
 
-    /// Brings the index in line with a complete reading of the source.
-    pub(crate) fn replace(&self, objects: Vec<Object>) {
-        let kept: BTreeSet<_> = objects.iter().map(Object::identity).collect();
+    /// Takes in changes. The first time they are all there is: from then on control says what does not exist, too. Returns
+    /// whether anything changed.
+    pub(crate) fn take(&self, changes: Vec<Change>) -> bool {
+        let heard = clock::now();
+        let mut touched = Touched::new();
         let mut inside = self.inside();
-        let mut changed = inside.index.retain(&kept);
-        for object in objects {
-            changed |= inside.index.apply(object);
+        for change in changes {
+            touched.append(&mut inside.index.take(change));
         }
-        inside.planned.clear();
+        for subject in &touched {
+            inside.planned.forget(subject);
+        }
         drop(inside);
+        let changed = !touched.is_empty();
         self.0.generation.send_if_modified(|generation| {
-            let news = changed || *generation == 0;
-            *generation += u64::from(news);
-            news
+            let before = *generation;
+            *generation = Some(before.unwrap_or(0) + u64::from(changed));
+            *generation != before
         });
+        if changed {
+            // Nobody may be listening.
+            let _ = self.0.news.send(Arc::new(News { touched, heard }));
+        }
+        changed
     }
 
-    /// News of changes. The value is zero until the source was read once: until then nobody is told that something does
-    /// not exist.
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.0.generation.subscribe()
+    /// News of what changes from now on.
+    pub(crate) fn news(&self) -> broadcast::Receiver<Arc<News>> {
+        self.0.news.subscribe()
     }
 
     /// Whether the source was read.
     pub(crate) fn is_loaded(&self) -> bool {
-        *self.0.generation.borrow() > 0
+        self.0.generation.borrow().is_some()
+    }
+
+    /// Waits until the source was read: until then nobody is told that something does not exist.
+    pub(crate) async fn loaded(&self) {
+        // It fails when nobody can send any more, and we hold the sender.
+        let _ = self.0.generation.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// How often something changed; `None` before the source was read.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        *self.0.generation.borrow()
+    }
+
+    /// The trust domain of the mesh.
+    pub(crate) fn trust_domain(&self) -> &TrustDomain {
+        &self.0.trust_domain
     }
 
     /// The resource called `name`, as the proxy of `viewer` is told it.
-    pub(crate) fn resource(&self, viewer: Option<&Key>, kind: plan::Kind, name: &str) -> Option<Arc<Resource>> {
+    pub(crate) fn resource(&self, viewer: Option<&Key>, kind: Kind, name: &str) -> Option<Arc<Resource>> {
+        let subject = plan::subject(viewer, kind, name)?;
         let mut inside = self.inside();
         let Inside { index, planned, .. } = &mut *inside;
         let plan = || plan::resource(index, viewer, &self.0.trust_domain, kind, name).map(Arc::new);
-        if name == wire::names::INBOUND {
-            return plan();
-        }
-        planned.entry((kind, name.to_owned())).or_insert_with(plan).clone()
+        // What only one client asks for is not worth keeping.
+        if matches!(subject, Subject::Pod(_)) { plan() } else { planned.get(subject, (kind, name.to_owned()), plan) }
     }
 
     /// Every name of `kind`.
-    pub(crate) fn every_name(&self, kind: plan::Kind) -> Vec<String> {
+    pub(crate) fn every_name(&self, kind: Kind) -> Vec<String> {
         plan::every_name(&self.inside().index, kind)
     }
 
-    /// The pod with an address.
-    pub(crate) fn pod_at(&self, address: IpAddr) -> Option<Pod> {
-        self.inside().index.pod_at(address).cloned()
+    /// The pods with an address.
+    pub(crate) fn pods_at(&self, address: IpAddr) -> Vec<Pod> {
+        self.inside().index.pods_at(address.to_canonical()).cloned().collect()
     }
 
-    /// Judges a token by its hash, shown by a connection from `address`. A good one is used up by this.
-    pub(crate) fn take_token(&self, hash: &str, address: IpAddr) -> Token {
-        let mut inside = self.inside();
-        let Some(pod) = inside.index.pod_with_token(hash).cloned() else { return Token::Unknown };
-        if !pod.addresses.contains(&address) {
-            return Token::Foreign(pod);
-        }
-        if inside.tokens_used.insert(hash.to_owned()) { Token::Good(pod) } else { Token::Used }
-    }
-
-    /// Lets a token be shown again: what it was shown for failed by no fault of its owner.
-    pub(crate) fn give_token_back(&self, hash: &str) {
-        self.inside().tokens_used.remove(hash);
+    /// The pod whose proxy may show the token with this hash.
+    pub(crate) fn pod_with_token(&self, hash: &str) -> Option<Pod> {
+        self.inside().index.pod_with_token(hash).cloned()
     }
 
     /// How much there is.
@@ -123,8 +145,95 @@ impl State {
         self.inside().index.sizes()
     }
 
+    /// Looks at everything there is, for as short as it takes: all streams wait meanwhile.
+    pub(crate) fn inspect<T>(&self, look: impl FnOnce(&Index) -> T) -> T {
+        look(&self.inside().index)
+    }
+
+    /// What is wrong with the source now.
+    pub(crate) fn set_problems(&self, problems: Vec<String>) {
+        self.inside().problems = problems;
+    }
+
+    /// What is wrong with the source now.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        self.inside().problems.clone()
+    }
+
     fn inside(&self) -> MutexGuard<'_, Inside> {
         // Planning is pure and does not panic; if it ever did, the index would still be whole.
         self.0.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Planned {
+    fn get(
+        &mut self,
+        subject: Subject,
+        name: (Kind, String),
+        plan: impl FnOnce() -> Option<Arc<Resource>>,
+    ) -> Option<Arc<Resource>> {
+        if let Some(known) = self.by_subject.get(&subject).and_then(|named| named.get(&name)) {
+            return Some(known.clone());
+        }
+        // What does not exist is found out as fast as it is looked up.
+        let resource = plan()?;
+        if self.count >= PLANNED_MAX {
+            *self = Self::default();
+        }
+        self.count += 1;
+        self.by_subject.entry(subject).or_default().insert(name, resource.clone());
+        Some(resource)
+    }
+
+    fn forget(&mut self, subject: &Subject) {
+        if let Some(named) = self.by_subject.remove(subject) {
+            self.count -= named.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::{
+        Object, Protocol,
+        tests::{endpoint, key, pod, service, slice},
+    };
+
+    const CART: &str = "cart.shop.svc.cluster.local:80";
+
+    fn shop() -> Vec<Change> {
+        let objects = [
+            Object::Service(service("cart", "10.96.0.5", Protocol::Auto)),
+            Object::Slice(slice("cart", vec![endpoint("a", "10.77.0.5")])),
+            Object::Pod(pod("a", "10.77.0.5")),
+        ];
+        objects.into_iter().map(Change::Apply).collect()
+    }
+
+    #[test]
+    fn nothing_is_loaded_before_the_first_reading_even_of_nothing() {
+        let state = State::new("cluster.local".parse().unwrap());
+        assert!(!state.is_loaded());
+        state.take(Vec::new());
+        assert!(state.is_loaded());
+        assert_eq!(state.generation(), Some(0));
+    }
+
+    #[test]
+    fn what_was_planned_is_planned_again_when_it_is_touched() {
+        let state = State::new("cluster.local".parse().unwrap());
+        state.take(shop());
+        let ask = |kind| state.resource(None, kind, CART).unwrap();
+        let (cluster, endpoints) = (ask(Kind::Cluster), ask(Kind::Endpoints));
+        assert!(Arc::ptr_eq(&endpoints, &ask(Kind::Endpoints)));
+        let mut news = state.news();
+        state.take(vec![Change::Apply(Object::Slice(slice("cart", Vec::new())))]);
+        assert!(news.try_recv().unwrap().touched.contains(&Subject::Service(key("cart"))));
+        assert_ne!(endpoints.version, ask(Kind::Endpoints).version);
+        assert_eq!(cluster.version, ask(Kind::Cluster).version);
+        state.take(vec![Change::Apply(Object::Slice(slice("cart", Vec::new())))]);
+        assert!(news.try_recv().is_err(), "the same again is no news");
     }
 }

@@ -1,15 +1,22 @@
 //! What is known of the cluster, in memory: services, the endpoints behind them, pods.
 //!
-//! In: objects applied and deleted. Out: lookups. Synchronous, and it knows neither files nor Kubernetes clients nor servers.
+//! In: objects applied and deleted; each says what it touched. Out: lookups. Synchronous, and it knows neither files nor
+//! Kubernetes clients nor servers.
 
+mod lookup;
 mod nouns;
+mod protocol;
+mod subject;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
 
-pub(crate) use nouns::{Endpoint, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort};
+use lookup::Lookup;
+pub(crate) use nouns::{Change, Endpoint, Identity, Key, Kind, Object, Pod, Service, ServicePort, Slice, SlicePort};
+pub(crate) use protocol::Protocol;
+pub(crate) use subject::{Subject, Touched};
 
 /// The cluster as it was last heard of.
 #[derive(Debug, Default)]
@@ -17,10 +24,12 @@ pub(crate) struct Index {
     services: BTreeMap<Key, Service>,
     slices: BTreeMap<Key, Slice>,
     pods: BTreeMap<Key, Pod>,
-    services_by_address: HashMap<IpAddr, Key>,
-    slices_by_service: BTreeMap<Key, BTreeSet<Key>>,
-    pods_by_address: HashMap<IpAddr, Key>,
-    pods_by_token: HashMap<String, Key>,
+    services_by_address: Lookup<IpAddr>,
+    slices_by_service: Lookup<Key>,
+    slices_by_pod: Lookup<Key>,
+    slices_by_address: Lookup<IpAddr>,
+    pods_by_address: Lookup<IpAddr>,
+    pods_by_token: Lookup<String>,
 }
 
 /// How many objects of each kind there are.
@@ -31,49 +40,158 @@ pub(crate) struct Sizes {
     pub(crate) pods: usize,
 }
 
+/// Applying and deleting. What is returned is empty when nothing changed.
 impl Index {
-    /// Takes in an object, new or changed. Returns whether anything changed.
-    pub(crate) fn apply(&mut self, object: Object) -> bool {
-        match object {
-            Object::Service(service) if self.services.get(&service.key) == Some(&service) => false,
-            Object::Slice(slice) if self.slices.get(&slice.key) == Some(&slice) => false,
-            Object::Pod(pod) if self.pods.get(&pod.key) == Some(&pod) => false,
-            Object::Service(service) => {
-                self.delete_service(&service.key);
-                self.services_by_address.extend(service.addresses.iter().map(|address| (*address, service.key.clone())));
-                self.services.insert(service.key.clone(), service);
-                true
-            }
-            Object::Slice(slice) => {
-                self.delete_slice(&slice.key);
-                self.slices_by_service.entry(slice.service.clone()).or_default().insert(slice.key.clone());
-                self.slices.insert(slice.key.clone(), slice);
-                true
-            }
-            Object::Pod(pod) => {
-                self.delete_pod(&pod.key);
-                self.pods_by_address.extend(pod.addresses.iter().map(|address| (*address, pod.key.clone())));
-                self.pods_by_token.extend(pod.token.iter().map(|token| (token.clone(), pod.key.clone())));
-                self.pods.insert(pod.key.clone(), pod);
-                true
-            }
+    /// Takes in what became of an object.
+    pub(crate) fn take(&mut self, change: Change) -> Touched {
+        match change {
+            Change::Apply(object) => self.apply(object),
+            Change::Delete(identity) => self.delete(&identity),
         }
     }
 
-    /// Forgets everything that is not among `kept`; what is left of each kind is what its keys name. Returns whether
-    /// anything changed.
-    pub(crate) fn retain(&mut self, kept: &BTreeSet<(nouns::Kind, Key)>) -> bool {
-        let gone =
-            |kind: nouns::Kind, keys: Vec<Key>| keys.into_iter().filter(|key| !kept.contains(&(kind, key.clone()))).collect();
-        let services: Vec<Key> = gone(nouns::Kind::Service, self.services.keys().cloned().collect());
-        let slices: Vec<Key> = gone(nouns::Kind::Slice, self.slices.keys().cloned().collect());
-        let pods: Vec<Key> = gone(nouns::Kind::Pod, self.pods.keys().cloned().collect());
-        services.iter().for_each(|key| self.delete_service(key));
-        slices.iter().for_each(|key| self.delete_slice(key));
-        pods.iter().for_each(|key| self.delete_pod(key));
-        !(services.is_empty() && slices.is_empty() && pods.is_empty())
+    /// Takes in an object, new or changed.
+    pub(crate) fn apply(&mut self, object: Object) -> Touched {
+        match object {
+            Object::Service(service) if self.services.get(&service.key) == Some(&service) => Touched::new(),
+            Object::Slice(slice) if self.slices.get(&slice.key) == Some(&slice) => Touched::new(),
+            Object::Pod(pod) if self.pods.get(&pod.key) == Some(&pod) => Touched::new(),
+            Object::Service(service) => self.put_service(service),
+            Object::Slice(slice) => self.put_slice(slice),
+            Object::Pod(pod) => self.put_pod(pod),
+        }
     }
 
+    /// Forgets an object.
+    pub(crate) fn delete(&mut self, (kind, key): &Identity) -> Touched {
+        match kind {
+            Kind::Service => self.delete_service(key),
+            Kind::Slice => self.delete_slice(key),
+            Kind::Pod => self.delete_pod(key),
+        }
+    }
+
+    fn put_service(&mut self, service: Service) -> Touched {
+        let mut touched = self.delete_service(&service.key);
+        for address in &service.addresses {
+            self.services_by_address.insert(*address, &service.key);
+        }
+        touched.extend(self.seen_through_service(&service));
+        self.services.insert(service.key.clone(), service);
+        touched
+    }
+
+    fn delete_service(&mut self, key: &Key) -> Touched {
+        let Some(service) = self.services.remove(key) else { return Touched::new() };
+        for address in &service.addresses {
+            self.services_by_address.remove(address, key);
+        }
+        self.seen_through_service(&service)
+    }
+
+    /// A service is seen in what it is itself, at its addresses, and in the pods behind it: it declares what they speak.
+    fn seen_through_service(&self, service: &Service) -> Touched {
+        let mut touched: Touched = service.addresses.iter().map(|address| Subject::Address(*address)).collect();
+        touched.insert(Subject::Service(service.key.clone()));
+        for slice in self.slices(&service.key) {
+            touched.extend(self.members(slice));
+        }
+        touched
+    }
+
+    fn put_slice(&mut self, slice: Slice) -> Touched {
+        let before = self.slices.get(&slice.key).map(|before| (before.ports.clone(), self.members(before)));
+        let mut touched = self.remove_slice(&slice.key);
+        for endpoint in &slice.endpoints {
+            self.slices_by_address.insert(endpoint.address, &slice.key);
+            if let Some(pod) = &endpoint.pod {
+                self.slices_by_pod.insert(pod.clone(), &slice.key);
+            }
+        }
+        self.slices_by_service.insert(slice.service.clone(), &slice.key);
+        touched.insert(Subject::Service(slice.service.clone()));
+        let now = self.members(&slice);
+        match before {
+            // Who became ready or is leaving is nothing to the members themselves.
+            Some((ports, before)) if ports == slice.ports => touched.extend(before.symmetric_difference(&now).cloned()),
+            Some((_, before)) => touched.extend(before.union(&now).cloned()),
+            None => touched.extend(now),
+        }
+        self.slices.insert(slice.key.clone(), slice);
+        touched
+    }
+
+    fn delete_slice(&mut self, key: &Key) -> Touched {
+        let left = self.slices.get(key).map(|slice| self.members(slice)).unwrap_or_default();
+        let mut touched = self.remove_slice(key);
+        touched.extend(left);
+        touched
+    }
+
+    fn remove_slice(&mut self, key: &Key) -> Touched {
+        let Some(slice) = self.slices.remove(key) else { return Touched::new() };
+        for endpoint in &slice.endpoints {
+            self.slices_by_address.remove(&endpoint.address, key);
+            if let Some(pod) = &endpoint.pod {
+                self.slices_by_pod.remove(pod, key);
+            }
+        }
+        self.slices_by_service.remove(&slice.service, key);
+        Touched::from([Subject::Service(slice.service)])
+    }
+
+    /// The endpoints of a slice, as pods and addresses: both those that it names and those of the pods that they are.
+    fn members(&self, slice: &Slice) -> Touched {
+        let mut members = Touched::new();
+        for Endpoint { address, pod, .. } in &slice.endpoints {
+            members.insert(Subject::Address(*address));
+            members.extend(pod.iter().cloned().map(Subject::Pod));
+            for pod in pod.iter().filter_map(|pod| self.pods.get(pod)).chain(self.pods_at(*address)) {
+                members.insert(Subject::Pod(pod.key.clone()));
+                members.extend(pod.addresses.iter().map(|address| Subject::Address(*address)));
+            }
+        }
+        members
+    }
+
+    fn put_pod(&mut self, pod: Pod) -> Touched {
+        let mut touched = self.delete_pod(&pod.key);
+        for address in &pod.addresses {
+            self.pods_by_address.insert(*address, &pod.key);
+        }
+        if let Some(token) = &pod.token {
+            self.pods_by_token.insert(token.clone(), &pod.key);
+        }
+        touched.extend(self.seen_through_pod(&pod));
+        self.pods.insert(pod.key.clone(), pod);
+        touched
+    }
+
+    fn delete_pod(&mut self, key: &Key) -> Touched {
+        let Some(pod) = self.pods.remove(key) else { return Touched::new() };
+        for address in &pod.addresses {
+            self.pods_by_address.remove(address, key);
+        }
+        if let Some(token) = &pod.token {
+            self.pods_by_token.remove(token, key);
+        }
+        self.seen_through_pod(&pod)
+    }
+
+    /// A pod is seen in what it is itself, at its addresses, and in the services whose endpoint it is: they say who it is.
+    fn seen_through_pod(&self, pod: &Pod) -> Touched {
+        let mut touched: Touched = pod.addresses.iter().map(|address| Subject::Address(*address)).collect();
+        touched.insert(Subject::Pod(pod.key.clone()));
+        let by_address = pod.addresses.iter().flat_map(|address| self.slices_by_address.owners(address));
+        for slice in self.slices_by_pod.owners(&pod.key).chain(by_address).filter_map(|key| self.slices.get(key)) {
+            touched.insert(Subject::Service(slice.service.clone()));
+        }
+        touched
+    }
+}
+
+/// Looking up.
+impl Index {
     /// A service.
     pub(crate) fn service(&self, key: &Key) -> Option<&Service> {
         self.services.get(key)
@@ -86,12 +204,12 @@ impl Index {
 
     /// The service with a virtual address.
     pub(crate) fn service_at(&self, address: IpAddr) -> Option<&Service> {
-        self.services.get(self.services_by_address.get(&address)?)
+        self.services_by_address.owners(&address).find_map(|key| self.services.get(key))
     }
 
     /// The slices of a service, in the order of their keys.
     pub(crate) fn slices(&self, service: &Key) -> impl Iterator<Item = &Slice> {
-        self.slices_by_service.get(service).into_iter().flatten().filter_map(|key| self.slices.get(key))
+        self.slices_by_service.owners(service).filter_map(|key| self.slices.get(key))
     }
 
     /// A pod.
@@ -99,45 +217,52 @@ impl Index {
         self.pods.get(key)
     }
 
-    /// The pod with an address.
-    pub(crate) fn pod_at(&self, address: IpAddr) -> Option<&Pod> {
-        self.pods.get(self.pods_by_address.get(&address)?)
+    /// All pods, in the order of their keys.
+    pub(crate) fn pods(&self) -> impl Iterator<Item = &Pod> {
+        self.pods.values()
+    }
+
+    /// The pods with an address: more than one on the network of their host.
+    pub(crate) fn pods_at(&self, address: IpAddr) -> impl Iterator<Item = &Pod> {
+        self.pods_by_address.owners(&address).filter_map(|key| self.pods.get(key))
     }
 
     /// The pod whose proxy may show the token with this hash.
     pub(crate) fn pod_with_token(&self, hash: &str) -> Option<&Pod> {
-        self.pods.get(self.pods_by_token.get(hash)?)
+        self.pods_by_token.owners(&hash.to_owned()).find_map(|key| self.pods.get(key))
+    }
+
+    /// What a pod's ports speak: what it declares itself, and else what the services that lead to it declare.
+    pub(crate) fn ports_of(&self, pod: &Pod) -> BTreeMap<u16, Protocol> {
+        let mut ports = BTreeMap::new();
+        let by_address = pod.addresses.iter().flat_map(|address| self.slices_by_address.owners(address));
+        let slices: BTreeSet<&Key> = self.slices_by_pod.owners(&pod.key).chain(by_address).collect();
+        for slice in slices.into_iter().filter_map(|key| self.slices.get(key)) {
+            let Some(service) = self.services.get(&slice.service) else { continue };
+            for port in &slice.ports {
+                let declared = service.ports.iter().find(|declared| declared.name == port.name);
+                let declared = declared.map(|declared| declared.protocol).filter(|protocol| *protocol != Protocol::Auto);
+                ports.extend(declared.map(|protocol| (port.port, protocol)));
+            }
+        }
+        for (port, protocol) in &pod.ports {
+            if *protocol != Protocol::Auto || !ports.contains_key(port) {
+                ports.insert(*port, *protocol);
+            }
+        }
+        ports
     }
 
     /// How much there is.
     pub(crate) fn sizes(&self) -> Sizes {
         Sizes { services: self.services.len(), slices: self.slices.len(), pods: self.pods.len() }
     }
-
-    fn delete_service(&mut self, key: &Key) {
-        if self.services.remove(key).is_some() {
-            self.services_by_address.retain(|_, owner| owner != key);
-        }
-    }
-
-    fn delete_slice(&mut self, key: &Key) {
-        if let Some(slice) = self.slices.remove(key)
-            && let Some(slices) = self.slices_by_service.get_mut(&slice.service)
-        {
-            slices.remove(key);
-        }
-    }
-
-    fn delete_pod(&mut self, key: &Key) {
-        if self.pods.remove(key).is_some() {
-            self.pods_by_address.retain(|_, owner| owner != key);
-            self.pods_by_token.retain(|_, owner| owner != key);
-        }
-    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     pub(crate) fn key(name: &str) -> Key {
@@ -153,35 +278,110 @@ pub(crate) mod tests {
             workload: "cart-v1".into(),
             meshed: true,
             token: Some(format!("hash-{name}")),
-            ports: Vec::new(),
+            ports: BTreeMap::new(),
         }
+    }
+
+    pub(crate) fn service(name: &str, address: &str, protocol: Protocol) -> Service {
+        let port = ServicePort { name: String::new(), port: 80, protocol };
+        Service { key: key(name), addresses: vec![address.parse().unwrap()], ports: vec![port], publish_not_ready: false }
+    }
+
+    pub(crate) fn endpoint(pod: &str, address: &str) -> Endpoint {
+        Endpoint { address: address.parse().unwrap(), pod: Some(key(pod)), zone: String::new(), ready: true, draining: false }
+    }
+
+    pub(crate) fn slice(service: &str, endpoints: Vec<Endpoint>) -> Slice {
+        let ports = vec![SlicePort { name: String::new(), port: 8080 }];
+        Slice { key: key(&format!("{service}-1")), service: key(service), endpoints, ports }
+    }
+
+    fn address(text: &str) -> Subject {
+        Subject::Address(text.parse().unwrap())
     }
 
     #[test]
     fn an_address_belongs_to_the_pod_that_has_it_now() {
         let mut index = Index::default();
         index.apply(Object::Pod(pod("a", "10.77.0.5")));
-        assert!(index.apply(Object::Pod(pod("a", "10.77.0.6"))));
-        assert!(index.pod_at("10.77.0.5".parse().unwrap()).is_none());
-        assert_eq!(index.pod_at("10.77.0.6".parse().unwrap()).unwrap().key, key("a"));
+        let touched = index.apply(Object::Pod(pod("a", "10.77.0.6")));
+        assert_eq!(touched, [address("10.77.0.5"), address("10.77.0.6"), Subject::Pod(key("a"))].into());
+        assert_eq!(index.pods_at("10.77.0.5".parse().unwrap()).count(), 0);
+        assert_eq!(index.pods_at("10.77.0.6".parse().unwrap()).next().unwrap().key, key("a"));
     }
 
     #[test]
-    fn the_same_object_again_changes_nothing() {
-        let mut index = Index::default();
-        assert!(index.apply(Object::Pod(pod("a", "10.77.0.5"))));
-        assert!(!index.apply(Object::Pod(pod("a", "10.77.0.5"))));
-    }
-
-    #[test]
-    fn what_is_not_kept_is_forgotten_with_all_that_points_at_it() {
+    fn an_address_outlives_one_of_two_that_claim_it() {
         let mut index = Index::default();
         index.apply(Object::Pod(pod("a", "10.77.0.5")));
-        index.apply(Object::Pod(pod("b", "10.77.0.6")));
-        let kept = [(nouns::Kind::Pod, key("a"))].into_iter().collect();
-        assert!(index.retain(&kept));
-        assert!(index.pod_at("10.77.0.6".parse().unwrap()).is_none());
-        assert!(index.pod_with_token("hash-b").is_none());
-        assert!(!index.retain(&kept));
+        index.apply(Object::Pod(pod("b", "10.77.0.5")));
+        index.delete(&(Kind::Pod, key("b")));
+        assert_eq!(index.pods_at("10.77.0.5".parse().unwrap()).next().unwrap().key, key("a"));
+    }
+
+    #[test]
+    fn the_same_object_again_touches_nothing() {
+        let mut index = Index::default();
+        assert!(!index.apply(Object::Pod(pod("a", "10.77.0.5"))).is_empty());
+        assert!(index.apply(Object::Pod(pod("a", "10.77.0.5"))).is_empty());
+        assert!(index.delete(&(Kind::Pod, key("b"))).is_empty());
+    }
+
+    #[test]
+    fn a_pod_is_seen_through_the_services_it_stands_behind() {
+        let mut index = Index::default();
+        index.apply(Object::Slice(slice("cart", vec![endpoint("a", "10.77.0.5")])));
+        assert!(index.apply(Object::Pod(pod("a", "10.77.0.5"))).contains(&Subject::Service(key("cart"))));
+        assert!(!index.apply(Object::Pod(pod("b", "10.77.0.6"))).contains(&Subject::Service(key("cart"))));
+    }
+
+    #[test]
+    fn who_became_ready_is_news_of_the_service_alone() {
+        let mut index = Index::default();
+        index.apply(Object::Slice(slice("cart", vec![endpoint("a", "10.77.0.5")])));
+        let unready = Endpoint { ready: false, ..endpoint("a", "10.77.0.5") };
+        assert_eq!(index.apply(Object::Slice(slice("cart", vec![unready.clone()]))), [Subject::Service(key("cart"))].into());
+        let joined = index.apply(Object::Slice(slice("cart", vec![unready, endpoint("b", "10.77.0.6")])));
+        assert_eq!(joined, [address("10.77.0.6"), Subject::Pod(key("b")), Subject::Service(key("cart"))].into());
+    }
+
+    #[test]
+    fn a_service_declares_what_its_pods_speak_unless_they_do() {
+        let mut index = Index::default();
+        index.apply(Object::Service(service("cart", "10.96.0.5", Protocol::Grpc)));
+        index.apply(Object::Slice(slice("cart", vec![endpoint("a", "10.77.0.5")])));
+        let silent = Pod { ports: [(8080, Protocol::Auto)].into(), ..pod("a", "10.77.0.5") };
+        assert_eq!(index.ports_of(&silent), [(8080, Protocol::Grpc)].into());
+        let outspoken = Pod { ports: [(8080, Protocol::Tcp)].into(), ..pod("a", "10.77.0.5") };
+        assert_eq!(index.ports_of(&outspoken), [(8080, Protocol::Tcp)].into());
+    }
+
+    fn any_object() -> impl Strategy<Value = Object> {
+        let name = || prop::sample::select(vec!["a", "b", "c"]);
+        let at = || prop::sample::select(vec!["10.77.0.5", "10.77.0.6"]);
+        prop_oneof![
+            (name(), at()).prop_map(|(name, at)| Object::Pod(pod(name, at))),
+            (name(), at()).prop_map(|(name, at)| Object::Service(service(name, at, Protocol::Auto))),
+            (name(), prop::collection::vec((name(), at()), 0..3)).prop_map(|(name, ends)| {
+                Object::Slice(slice(name, ends.into_iter().map(|(pod, at)| endpoint(pod, at)).collect()))
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_left_of_what_was_deleted(objects in prop::collection::vec(any_object(), 0..20)) {
+            let mut index = Index::default();
+            for object in &objects {
+                index.apply(object.clone());
+            }
+            for object in &objects {
+                index.delete(&object.identity());
+            }
+            prop_assert_eq!(index.sizes(), Sizes::default());
+            prop_assert!(index.services_by_address.is_empty() && index.slices_by_service.is_empty());
+            prop_assert!(index.slices_by_pod.is_empty() && index.slices_by_address.is_empty());
+            prop_assert!(index.pods_by_address.is_empty() && index.pods_by_token.is_empty());
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
+use super::Protocol;
+
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
@@ -16,7 +18,7 @@ impl fmt::Display for Key {
 }
 
 /// Something that can be applied.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Object {
     Service(Service),
     Slice(Slice),
@@ -31,9 +33,11 @@ pub(crate) enum Kind {
     Pod,
 }
 
+/// What tells an object from all others.
+pub(crate) type Identity = (Kind, Key);
+
 impl Object {
-    /// What tells it from all others.
-    pub(crate) fn identity(&self) -> (Kind, Key) {
+    pub(crate) fn identity(&self) -> Identity {
         match self {
             Self::Service(service) => (Kind::Service, service.key.clone()),
             Self::Slice(slice) => (Kind::Slice, slice.key.clone()),
@@ -42,57 +46,13 @@ impl Object {
     }
 }
 
-/// What a port speaks, as declared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    #[default]
-    Auto,
-    Http,
-    Http2,
-    Grpc,
-    Tcp,
-    Tls,
-}
-
-impl Protocol {
-    /// Reads `appProtocol` first, then the port's name by its convention: the protocol, or the protocol and a hyphen.
-    pub(crate) fn declared(app_protocol: Option<&str>, name: Option<&str>) -> Self {
-        let from_name = || Self::from_word(name?.split('-').next()?);
-        app_protocol.and_then(Self::from_word).or_else(from_name).unwrap_or_default()
-    }
-
-    fn from_word(word: &str) -> Option<Self> {
-        Some(match word.to_ascii_lowercase().as_str() {
-            "http" | "http1" | "kubernetes.io/ws" => Self::Http,
-            "http2" | "h2c" | "kubernetes.io/h2c" => Self::Http2,
-            "grpc" => Self::Grpc,
-            "https" | "tls" | "kubernetes.io/wss" => Self::Tls,
-            "tcp" | "redis" | "mysql" | "postgres" | "postgresql" | "mongo" | "mongodb" | "amqp" | "nats" | "kafka" => Self::Tcp,
-            _ => return None,
-        })
-    }
-
-    /// The word in resources.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Http => "http",
-            Self::Http2 => "http2",
-            Self::Grpc => "grpc",
-            Self::Tcp => "tcp",
-            Self::Tls => "tls",
-        }
-    }
-
-    /// Whether requests may be found there.
-    pub(crate) fn takes_requests(self) -> bool {
-        !matches!(self, Self::Tcp | Self::Tls)
-    }
-
-    /// Whether opaque connections may be.
-    pub(crate) fn takes_bytes(self) -> bool {
-        matches!(self, Self::Auto | Self::Tcp | Self::Tls)
-    }
+/// What became of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It is there, new or changed.
+    Apply(Object),
+    /// It is gone.
+    Delete(Identity),
 }
 
 /// A service.
@@ -128,6 +88,7 @@ pub(crate) struct Slice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     pub(crate) address: IpAddr,
+    /// The pod it is; `None` for one that somebody entered by hand.
     pub(crate) pod: Option<Key>,
     pub(crate) zone: String,
     pub(crate) ready: bool,
@@ -155,32 +116,12 @@ pub(crate) struct Pod {
     /// Hash of the token its proxy may show.
     pub(crate) token: Option<String>,
     /// Ports it declares.
-    pub(crate) ports: Vec<(u16, Protocol)>,
+    pub(crate) ports: BTreeMap<u16, Protocol>,
 }
 
 impl Pod {
-    /// Its declared ports, each once.
-    pub(crate) fn declared_ports(&self) -> BTreeMap<u16, Protocol> {
-        self.ports.iter().copied().collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_protocol_is_declared_by_app_protocol_first_and_by_the_name_second() {
-        for (app_protocol, name, expected) in [
-            (Some("grpc"), Some("http-main"), Protocol::Grpc),
-            (None, Some("http-main"), Protocol::Http),
-            (None, Some("tcp"), Protocol::Tcp),
-            (None, Some("main"), Protocol::Auto),
-            (Some("example.com/odd"), Some("http2"), Protocol::Http2),
-            (Some("kubernetes.io/h2c"), None, Protocol::Http2),
-            (None, None, Protocol::Auto),
-        ] {
-            assert_eq!(Protocol::declared(app_protocol, name), expected, "{app_protocol:?} {name:?}");
-        }
+    /// Whether this is whom a certificate proves; its trust domain was checked with its chain.
+    pub(crate) fn has_names(&self, namespace: &str, service_account: &str) -> bool {
+        self.key.namespace == namespace && self.service_account == service_account
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, IgnoredAny, Unexpected, Visitor},
+};
 
 /// Annotation of a pod: hexadecimal SHA-256 of the token its proxy may show once.
 pub const TOKEN_ANNOTATION: &str = "weft.dev/token-sha256";
@@ -137,7 +140,8 @@ pub struct ServicePort {
     /// Name; says the protocol too, by convention (`http-…`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The port clients dial.
+    /// The port clients dial, from 1 to 65535.
+    #[serde(deserialize_with = "port")]
     pub port: u16,
     /// The pods' port: a number, or the name of one of theirs. The same as `port` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,13 +158,53 @@ pub struct ServicePort {
 }
 
 /// A port by number or by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum TargetPort {
-    /// By number.
+    /// By number, from 1 to 65535.
     Number(u16),
     /// By name.
     Name(String),
+}
+
+impl<'de> Deserialize<'de> for TargetPort {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PortReader)
+    }
+}
+
+fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    match deserializer.deserialize_any(PortReader)? {
+        TargetPort::Number(number) => Ok(number),
+        TargetPort::Name(name) => Err(D::Error::custom(format!("`{name}` is not a port from 1 to 65535"))),
+    }
+}
+
+struct PortReader;
+
+impl Visitor<'_> for PortReader {
+    type Value = TargetPort;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a port from 1 to 65535")
+    }
+
+    fn visit_u64<E: Error>(self, given: u64) -> Result<TargetPort, E> {
+        let number = u16::try_from(given).ok().filter(|number| *number > 0);
+        number.map(TargetPort::Number).ok_or_else(|| E::custom(format!("{given} is not a port from 1 to 65535")))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<TargetPort, E> {
+        let positive = u64::try_from(number).map_err(|_| E::custom(format!("{number} is not a port from 1 to 65535")))?;
+        self.visit_u64(positive)
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<TargetPort, E> {
+        if name.is_empty() {
+            return Err(E::invalid_value(Unexpected::Str(name), &self));
+        }
+        Ok(TargetPort::Name(name.to_owned()))
+    }
 }
 
 /// `discovery.k8s.io/v1` EndpointSlice.
@@ -290,7 +334,8 @@ pub struct ContainerPort {
     /// Name; says the protocol too, by convention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Number.
+    /// Number, from 1 to 65535.
+    #[serde(deserialize_with = "port")]
     pub container_port: u16,
     /// What it speaks. Ours: Kubernetes has it on services alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]

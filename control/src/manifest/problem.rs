@@ -1,6 +1,9 @@
 //! A mistake in a manifest.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// What is wrong, where, and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +18,13 @@ pub struct Problem {
     pub message: String,
     /// How to mend it.
     pub hint: Option<String>,
+}
+
+impl Problem {
+    /// A problem with a file as a whole.
+    pub(crate) fn of_file(file: &Path, message: String) -> Self {
+        Self { file: file.to_owned(), line: 0, column: 0, message, hint: None }
+    }
 }
 
 impl fmt::Display for Problem {

@@ -3,33 +3,102 @@
 //! A first certificate costs a token, shown once and from the pod's own address. A renewal costs the certificate it
 //! replaces. What the request says of itself is never believed: only its public key is used.
 
+use std::time::Duration;
+
 use certs::{issue::IssueError, name::SpiffeId};
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 use wire::istio::v1::auth::{
     IstioCertificateRequest, IstioCertificateResponse, istio_certificate_service_server::IstioCertificateService,
 };
 
-use super::{Issuing, Peer};
-use crate::{
-    clock,
-    index::Pod,
-    state::{State, Token},
+use super::{
+    Issuing, Peer,
+    tokens::{Tokens, Worth, hexadecimal},
 };
+use crate::{clock, index::Pod, state::State};
+
+/// Nobody can renew what lives shorter.
+pub(crate) const LIFE_MIN: Duration = Duration::from_secs(10);
 
 /// The service.
 pub(crate) struct Certificates {
-    pub(crate) issuing: Issuing,
-    pub(crate) state: State,
+    issuing: Issuing,
+    state: State,
+    tokens: Tokens,
 }
 
-/// Why nothing is issued: the word in metrics, and what the asker is told.
-struct Refused {
-    reason: &'static str,
-    status: Status,
+/// Why nothing is issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Control has not read its source yet.
+    NotLoaded,
+    /// Neither token nor certificate.
+    NoProof,
+    /// A token nobody has.
+    TokenUnknown,
+    /// A token that was shown before.
+    TokenReused,
+    /// A token shown from an address that is not its pod's.
+    TokenStolen,
+    /// A certificate whose pod is not at that address.
+    RenewalWithoutPod,
+    /// The certificate request cannot be used.
+    BadRequest,
+    /// The pod's names make no SPIFFE ID.
+    Unnameable,
+    /// We could not sign.
+    Signing,
 }
 
-fn refused(reason: &'static str, status: Status) -> Refused {
-    Refused { reason, status }
+impl Reason {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::NotLoaded,
+        Self::NoProof,
+        Self::TokenUnknown,
+        Self::TokenReused,
+        Self::TokenStolen,
+        Self::RenewalWithoutPod,
+        Self::BadRequest,
+        Self::Unnameable,
+        Self::Signing,
+    ];
+
+    /// The word in metrics and logs.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::NotLoaded => "not_loaded",
+            Self::NoProof => "no_proof",
+            Self::TokenUnknown => "token_unknown",
+            Self::TokenReused => "token_reused",
+            Self::TokenStolen => "token_stolen",
+            Self::RenewalWithoutPod => "renewal_without_pod",
+            Self::BadRequest => "bad_request",
+            Self::Unnameable => "unnameable",
+            Self::Signing => "signing",
+        }
+    }
+
+    /// What the asker is told.
+    fn status(self, why: impl Into<String>) -> Status {
+        match self {
+            Self::NotLoaded => Status::unavailable(why),
+            Self::NoProof | Self::TokenUnknown | Self::TokenReused => Status::unauthenticated(why),
+            Self::TokenStolen | Self::RenewalWithoutPod => Status::permission_denied(why),
+            Self::BadRequest => Status::invalid_argument(why),
+            Self::Unnameable => Status::failed_precondition(why),
+            Self::Signing => Status::internal(why),
+        }
+    }
+}
+
+/// A reason, with what there is to say about it.
+struct Refused(Reason, String);
+
+/// What a request is granted for.
+struct Granted {
+    pod: Box<Pod>,
+    /// The token that was used up, by its hash.
+    token: Option<String>,
 }
 
 #[tonic::async_trait]
@@ -39,46 +108,44 @@ impl IstioCertificateService for Certificates {
         request: Request<IstioCertificateRequest>,
     ) -> Result<Response<IstioCertificateResponse>, Status> {
         let peer = request.extensions().get::<Peer>().cloned().ok_or_else(|| Status::internal("the connection has no peer"))?;
-        let issued = self.issue(&peer, request.metadata(), &request.get_ref().csr);
-        issued.map(|cert_chain| Response::new(IstioCertificateResponse { cert_chain })).map_err(|Refused { reason, status }| {
+        let issued = self.issue(&peer, request.metadata(), request.get_ref());
+        issued.map(|cert_chain| Response::new(IstioCertificateResponse { cert_chain })).map_err(|Refused(reason, why)| {
             self.issuing.metrics.refused(reason);
-            tracing::warn!(address = %peer.address, reason, "no certificate: {}", status.message());
-            status
+            let identity = peer.proved.map(|proved| proved.identity.to_string());
+            tracing::warn!(address = %peer.address, identity, reason = reason.word(), "no certificate: {why}");
+            reason.status(why)
         })
     }
 }
 
 impl Certificates {
-    fn issue(&self, peer: &Peer, metadata: &MetadataMap, csr: &str) -> Result<Vec<String>, Refused> {
+    pub(crate) fn new(issuing: Issuing, state: State) -> Self {
+        Self { issuing, state, tokens: Tokens::default() }
+    }
+
+    fn issue(&self, peer: &Peer, metadata: &MetadataMap, request: &IstioCertificateRequest) -> Result<Vec<String>, Refused> {
         if !self.state.is_loaded() {
-            return Err(refused("not_loaded", Status::unavailable("control has not read its source yet; try again")));
+            return Err(Refused(Reason::NotLoaded, String::from("control has not read its source yet; try again")));
         }
-        let token = match &peer.identity {
-            Some(_) => None,
-            None => Some(hash(bearer(metadata)?)),
+        let granted = match &peer.proved {
+            Some(proved) => self.renewing(peer, &proved.identity)?,
+            None => self.shown(peer, bearer(metadata)?, &request.csr)?,
         };
-        let pod = match (&peer.identity, &token) {
-            (Some(identity), _) => self.renewing(peer, identity)?,
-            (None, Some(token)) => self.shown(peer, token)?,
-            (None, None) => return Err(refused("no_proof", Status::unauthenticated("neither token nor certificate"))),
-        };
-        let issued = self.sign(&pod, csr);
-        if let (Err(_), Some(token)) = (&issued, &token) {
-            self.state.give_token_back(token);
+        let issued = self.sign(&granted.pod, request);
+        if let (Err(_), Some(token)) = (&issued, &granted.token) {
+            self.tokens.give_back(token);
         }
         issued
     }
 
-    fn sign(&self, pod: &Pod, csr: &str) -> Result<Vec<String>, Refused> {
-        let Issuing { authority, trust_domain, lifetime, metrics } = &self.issuing;
+    fn sign(&self, pod: &Pod, request: &IstioCertificateRequest) -> Result<Vec<String>, Refused> {
+        let Issuing { authority, trust_domain, metrics, .. } = &self.issuing;
         let id = SpiffeId::new(trust_domain, &pod.key.namespace, &pod.service_account)
-            .map_err(|error| refused("unnameable", Status::failed_precondition(format!("pod {}: {error}", pod.key))))?;
-        let issued = authority.issue(csr, &id, *lifetime, clock::wall()).map_err(|error| {
-            let message = error.to_string();
-            match error {
-                IssueError::Signing(_) => refused("signing", Status::internal(message)),
-                _ => refused("bad_request", Status::invalid_argument(message)),
-            }
+            .map_err(|error| Refused(Reason::Unnameable, format!("pod {}: {error}", pod.key)))?;
+        let life = life(request.validity_duration, self.issuing.lifetime);
+        let issued = authority.issue(&request.csr, &id, life, clock::wall()).map_err(|error| {
+            let reason = if matches!(error, IssueError::Signing(_)) { Reason::Signing } else { Reason::BadRequest };
+            Refused(reason, error.to_string())
         })?;
         metrics.issued();
         tracing::info!(%id, pod = %pod.key, uid = pod.uid, serial = issued.serial, "certificate issued");
@@ -86,35 +153,46 @@ impl Certificates {
     }
 
     /// The pod whose token was shown.
-    fn shown(&self, peer: &Peer, token: &str) -> Result<Pod, Refused> {
+    fn shown(&self, peer: &Peer, token: &str, csr: &str) -> Result<Granted, Refused> {
+        let hash = hexadecimal(token.as_bytes());
         let address = peer.address.ip().to_canonical();
-        match self.state.take_token(token, address) {
-            Token::Good(pod) => Ok(pod),
-            Token::Unknown => {
-                Err(refused("token_unknown", Status::unauthenticated("nobody has this token; the pod may be gone")))
+        match self.tokens.take(&self.state, &hash, address, csr) {
+            Worth::Good(pod) => Ok(Granted { pod, token: Some(hash) }),
+            Worth::Unknown => {
+                let why = "nobody has this token: the pod is gone, or has a newer one, or control has not heard of it yet";
+                Err(Refused(Reason::TokenUnknown, String::from(why)))
             }
-            Token::Used => {
-                let told = "this token was shown before, and each is good once: ask the engine for a new one, and find out who showed it";
-                Err(refused("token_reused", Status::unauthenticated(told)))
+            Worth::Used(pod) => {
+                tracing::warn!(owner = %pod.key, %address, "a token was shown again");
+                let why = "this token was shown before, and each is good once: start the sidecar again for a new one, and find out who showed it";
+                Err(Refused(Reason::TokenReused, String::from(why)))
             }
-            Token::Foreign(pod) => {
+            Worth::Foreign(pod) => {
                 tracing::warn!(owner = %pod.key, %address, "a token was shown from an address that is not its pod's");
-                Err(refused("token_stolen", Status::permission_denied("this token belongs to a pod at another address")))
+                Err(Refused(Reason::TokenStolen, format!("this token belongs to a pod at another address than {address}")))
             }
         }
     }
 
     /// The pod that shows the certificate it holds.
-    fn renewing(&self, peer: &Peer, identity: &SpiffeId) -> Result<Pod, Refused> {
-        let address = peer.address.ip().to_canonical();
-        let pod = self
-            .state
-            .pod_at(address)
-            .filter(|pod| pod.key.namespace == identity.namespace() && pod.service_account == identity.service_account());
-        pod.ok_or_else(|| {
-            let told = format!("no pod of {identity} is known at {address}");
-            refused("renewal_without_pod", Status::permission_denied(told))
-        })
+    fn renewing(&self, peer: &Peer, identity: &SpiffeId) -> Result<Granted, Refused> {
+        let pods = self.state.pods_at(peer.address.ip());
+        match pods.into_iter().find(|pod| pod.has_names(identity.namespace(), identity.service_account())) {
+            Some(pod) => Ok(Granted { pod: Box::new(pod), token: None }),
+            None => {
+                let why =
+                    format!("no pod of {identity} is known at {}: it is gone, or its certificate was stolen", peer.address.ip());
+                Err(Refused(Reason::RenewalWithoutPod, why))
+            }
+        }
+    }
+}
+
+/// How long a certificate shall live: as long as asked for, and no longer than we let any. Nothing is asked for by 0.
+fn life(asked_seconds: i64, most: Duration) -> Duration {
+    match u64::try_from(asked_seconds) {
+        Ok(0) | Err(_) => most,
+        Ok(seconds) => Duration::from_secs(seconds).max(LIFE_MIN).min(most),
     }
 }
 
@@ -122,12 +200,25 @@ fn bearer(metadata: &MetadataMap) -> Result<&str, Refused> {
     let value = metadata.get("authorization").and_then(|value| value.to_str().ok());
     let token = value.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
     token.filter(|token| !token.is_empty()).ok_or_else(|| {
-        refused("no_proof", Status::unauthenticated("show a certificate of the mesh, or a token as `authorization: Bearer …`"))
+        Refused(Reason::NoProof, String::from("show a certificate of the mesh, or a token as `authorization: Bearer …`"))
     })
 }
 
-/// How tokens are remembered: whoever reads our memory or our source learns no token.
-fn hash(token: &str) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shorter_life_is_granted_and_a_longer_one_is_not() {
+        let most = Duration::from_secs(3600);
+        for (asked, granted) in [(0, 3600), (-1, 3600), (60, 60), (1, 10), (i64::MAX, 3600)] {
+            assert_eq!(life(asked, most), Duration::from_secs(granted), "{asked}");
+        }
+    }
+
+    #[test]
+    fn every_reason_has_a_word_of_its_own() {
+        let words: std::collections::BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.word()).collect();
+        assert_eq!(words.len(), Reason::ALL.len());
+    }
 }

@@ -1,25 +1,38 @@
 //! The server's side of incremental xDS for one stream, without a socket.
 //!
 //! ```text
-//! heard(request)        remembers subscriptions, counts NACKs
-//! flush(lookup)         what this client lacks or has in another version, what points last
+//! heard(request)      remembers subscriptions and what the client holds, tells NACKs apart
+//! touched(subjects)   marks what has to be looked at again
+//! flush(source)       what the client lacks or has in another version: first what is new, what points at others last;
+//!                     then what is gone, what is pointed at last
 //! ```
 //!
-//! Source: the xDS transport protocol, "Incremental xDS".
+//! Source: the xDS transport protocol, "Incremental xDS" and "Eventual consistency considerations".
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
+use prost::Message;
 use wire::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource as ResourceMessage};
 
-use super::world::Source;
-use crate::plan::Kind;
+use super::conversation::{Conversation, Heard, Source};
+use crate::{
+    index::{Key, Subject, Touched},
+    plan::{self, Kind},
+};
 
 /// Names one client may subscribe to on one stream.
 const NAMES_MAX: usize = 50_000;
 
+/// A response is closed when it holds this much: clients of gRPC take 4 MiB unless they are told otherwise.
+const RESPONSE_BYTES: usize = 2 << 20;
+
 /// One client's conversation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Session {
+    viewer: Option<Key>,
     types: BTreeMap<Kind, Subscription>,
     nonce: u64,
 }
@@ -27,264 +40,234 @@ pub(super) struct Session {
 /// What a client wants of one type, and what it has.
 #[derive(Debug, Default)]
 struct Subscription {
+    /// It has spoken of this type before.
+    known: bool,
+    /// What it asked for by name.
     names: BTreeSet<String>,
     /// It wants all of them.
     wildcard: bool,
-    /// It has spoken of this type before.
-    known: bool,
     /// Version by name that it was sent or said it has; `None` where it was told that there is none.
     held: BTreeMap<String, Option<String>>,
+    /// The names it asked for, by what they are made of.
+    made_of: BTreeMap<Subject, BTreeSet<String>>,
+    /// Names to look at.
+    due: BTreeSet<String>,
+    /// Names to be told of whatever is held.
+    owed: BTreeSet<String>,
+    /// Everything is to be looked at, for the wildcard's sake.
+    all_due: bool,
 }
 
-/// What came of a request.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// A subscription or an acknowledgement.
-    Fine,
-    /// The client could not use what it was sent.
-    Nack { kind: Option<Kind>, message: String },
-    /// The request cannot be served.
-    Refused(String),
+impl Conversation for Session {
+    type Request = DeltaDiscoveryRequest;
+    type Answer = DeltaDiscoveryResponse;
+    const VARIANT: &'static str = "delta";
+
+    fn new(viewer: Option<Key>) -> Self {
+        Self { viewer, types: BTreeMap::new(), nonce: 0 }
+    }
+
+    fn node_id(request: &DeltaDiscoveryRequest) -> Option<&str> {
+        request.node.as_ref().map(|node| node.id.as_str())
+    }
+
+    /// A NACK may subscribe, too: both parts of a request count.
+    fn heard(&mut self, request: DeltaDiscoveryRequest) -> Heard {
+        let kind = Kind::from_type_url(&request.type_url);
+        let nack = request.error_detail.as_ref().map(|error| error.message.clone());
+        // Types that we do not have are subscribed to in vain, and that is all: a client may know more than we do.
+        if let Some(kind) = kind {
+            let subscription = self.types.entry(kind).or_default();
+            subscription.heard(kind, self.viewer.as_ref(), request);
+            if subscription.names.len() > NAMES_MAX {
+                return Heard::Refused(format!("more than {NAMES_MAX} subscriptions on one stream"));
+            }
+        }
+        nack.map_or(Heard::Fine, |message| Heard::Nack { kind, message })
+    }
+
+    fn touched(&mut self, touched: &Touched) {
+        for subscription in self.types.values_mut() {
+            subscription.all_due |= subscription.wildcard;
+            let names = touched.iter().filter_map(|subject| subscription.made_of.get(subject));
+            subscription.due.extend(names.flatten().cloned());
+        }
+    }
+
+    fn all_touched(&mut self) {
+        for subscription in self.types.values_mut() {
+            subscription.all_due |= subscription.wildcard;
+            subscription.due.extend(subscription.names.iter().cloned());
+        }
+    }
+
+    fn flush(&mut self, source: &impl Source) -> Vec<(Kind, DeltaDiscoveryResponse)> {
+        let (mut fresh, mut gone) = (Vec::new(), Vec::new());
+        for kind in Kind::ALL {
+            let Some(subscription) = self.types.get_mut(&kind) else { continue };
+            let News { resources, removed } = subscription.news(kind, source);
+            fresh.extend(in_portions(resources).into_iter().map(|portion| (kind, portion, Vec::new())));
+            if !removed.is_empty() {
+                gone.push((kind, Vec::new(), removed));
+            }
+        }
+        gone.reverse();
+        fresh.extend(gone);
+        fresh.into_iter().map(|(kind, resources, removed)| (kind, self.response(kind, resources, removed))).collect()
+    }
+
+    fn subscriptions(&self) -> BTreeMap<Kind, usize> {
+        self.types.iter().map(|(kind, subscription)| (*kind, subscription.held.len().max(subscription.names.len()))).collect()
+    }
+
+    fn resources(answer: &DeltaDiscoveryResponse) -> usize {
+        answer.resources.len() + answer.removed_resources.len()
+    }
 }
 
 impl Session {
-    /// Takes in a request.
-    pub(super) fn heard(&mut self, request: DeltaDiscoveryRequest) -> Heard {
-        let kind = Kind::from_type_url(&request.type_url);
-        if let Some(error) = &request.error_detail {
-            return Heard::Nack { kind, message: error.message.clone() };
+    fn response(
+        &mut self,
+        kind: Kind,
+        resources: Vec<ResourceMessage>,
+        removed_resources: Vec<String>,
+    ) -> DeltaDiscoveryResponse {
+        self.nonce += 1;
+        DeltaDiscoveryResponse {
+            type_url: kind.type_url().to_owned(),
+            nonce: self.nonce.to_string(),
+            resources,
+            removed_resources,
+            ..Default::default()
         }
-        // Types that we do not have are subscribed to in vain, and that is all: a client may know more than we do.
-        let Some(kind) = kind else { return Heard::Fine };
-        let subscription = self.types.entry(kind).or_default();
-        if !subscription.known {
-            subscription.known = true;
-            // Old clients say "everything" by naming nothing in their first request.
-            subscription.wildcard = request.resource_names_subscribe.is_empty() && matches!(kind, Kind::Cluster | Kind::Listener);
-            subscription.held =
-                request.initial_resource_versions.into_iter().map(|(name, version)| (name, Some(version))).collect();
-        }
-        for name in request.resource_names_subscribe {
-            if name == "*" {
-                subscription.wildcard = true;
-            } else if !subscription.names.insert(name.clone()) {
-                // Whoever subscribes again wants to be told again.
-                subscription.held.remove(&name);
-            }
-        }
-        for name in request.resource_names_unsubscribe {
-            if name == "*" {
-                subscription.wildcard = false;
-            }
-            subscription.names.remove(&name);
-            subscription.held.remove(&name);
-        }
-        if subscription.names.len() > NAMES_MAX {
-            return Heard::Refused(format!("more than {NAMES_MAX} subscriptions on one stream"));
-        }
-        Heard::Fine
     }
+}
 
-    /// Everything this client should hear now, in the order in which it should.
-    pub(super) fn flush(&mut self, source: &impl Source) -> Vec<(Kind, DeltaDiscoveryResponse)> {
-        let mut responses = Vec::new();
-        for kind in Kind::ALL {
-            let Some(subscription) = self.types.get_mut(&kind) else { continue };
-            let (resources, removed) = subscription.news(kind, source);
-            if resources.is_empty() && removed.is_empty() {
-                continue;
-            }
-            self.nonce += 1;
-            let response = DeltaDiscoveryResponse {
-                type_url: kind.type_url().to_owned(),
-                nonce: self.nonce.to_string(),
-                resources,
-                removed_resources: removed,
-                ..Default::default()
-            };
-            responses.push((kind, response));
-        }
-        responses
-    }
+/// What there is to say of one type.
+#[derive(Default)]
+struct News {
+    resources: Vec<ResourceMessage>,
+    removed: Vec<String>,
 }
 
 impl Subscription {
-    fn news(&mut self, kind: Kind, source: &impl Source) -> (Vec<ResourceMessage>, Vec<String>) {
-        let every = if self.wildcard { source.every_name(kind) } else { Vec::new() };
-        let wanted: BTreeSet<&String> = self.names.iter().chain(&every).collect();
-        let mut resources = Vec::new();
-        let mut removed = Vec::new();
-        for name in wanted.iter().copied() {
-            let held = self.held.get(name);
-            match source.resource(kind, name) {
-                Some(resource) if held.is_some_and(|held| held.as_ref() == Some(&resource.version)) => {}
-                Some(resource) => {
-                    self.held.insert(name.clone(), Some(resource.version.clone()));
-                    resources.push(ResourceMessage {
-                        name: name.clone(),
-                        version: resource.version.clone(),
-                        resource: Some(resource.body.clone()),
-                    });
-                }
-                None if held == Some(&None) => {}
-                None => {
-                    self.held.insert(name.clone(), None);
-                    removed.push(name.clone());
-                }
+    fn heard(&mut self, kind: Kind, viewer: Option<&Key>, request: DeltaDiscoveryRequest) {
+        if !mem::replace(&mut self.known, true) {
+            // Old clients say "everything" by naming nothing in their first request.
+            if request.resource_names_subscribe.is_empty() && kind.has_wildcard() {
+                self.wants_all();
+            }
+            let held = request.initial_resource_versions.into_iter();
+            self.held = held.map(|(name, version)| (name, Some(version))).collect();
+        }
+        for name in request.resource_names_subscribe {
+            match name.as_str() {
+                "*" => self.wants_all(),
+                _ => self.wants(kind, viewer, name),
             }
         }
-        // What it holds by the wildcard and is no more.
-        let stale: Vec<String> = self.held.keys().filter(|name| !wanted.contains(name)).cloned().collect();
-        for name in stale {
-            if self.held.remove(&name).flatten().is_some() {
-                removed.push(name);
+        for name in &request.resource_names_unsubscribe {
+            match name.as_str() {
+                "*" => {
+                    self.wildcard = false;
+                    self.held.retain(|name, _| self.names.contains(name));
+                }
+                _ => self.wants_no_more(kind, viewer, name),
             }
         }
-        (resources, removed)
     }
+
+    fn wants_all(&mut self) {
+        self.wildcard = true;
+        self.all_due = true;
+    }
+
+    fn wants(&mut self, kind: Kind, viewer: Option<&Key>, name: String) {
+        if !self.names.insert(name.clone()) {
+            // Whoever subscribes again wants to be told again.
+            self.owed.insert(name.clone());
+        }
+        if let Some(subject) = plan::subject(viewer, kind, &name) {
+            self.made_of.entry(subject).or_default().insert(name.clone());
+        }
+        self.due.insert(name);
+    }
+
+    fn wants_no_more(&mut self, kind: Kind, viewer: Option<&Key>, name: &str) {
+        self.names.remove(name);
+        self.due.remove(name);
+        let subject = plan::subject(viewer, kind, name);
+        if let Some((subject, names)) = subject.and_then(|subject| Some((subject.clone(), self.made_of.get_mut(&subject)?))) {
+            names.remove(name);
+            if names.is_empty() {
+                self.made_of.remove(&subject);
+            }
+        }
+        // It may still be wanted as one of all.
+        if self.wildcard {
+            self.all_due = true;
+        } else {
+            self.held.remove(name);
+        }
+    }
+
+    fn news(&mut self, kind: Kind, source: &impl Source) -> News {
+        let mut due = mem::take(&mut self.due);
+        if mem::take(&mut self.all_due) && self.wildcard {
+            due.extend(source.every_name(kind));
+            due.extend(self.held.keys().cloned());
+        }
+        let owed = mem::take(&mut self.owed);
+        let mut news = News::default();
+        for name in due {
+            let owed = owed.contains(&name);
+            match source.resource(kind, &name) {
+                Some(resource) => {
+                    let version = Some(resource.version.clone());
+                    if owed || self.held.get(&name) != Some(&version) {
+                        self.held.insert(name.clone(), version);
+                        news.resources.push(ResourceMessage {
+                            name,
+                            version: resource.version.clone(),
+                            resource: Some(resource.body.clone()),
+                        });
+                    }
+                }
+                None if self.names.contains(&name) => {
+                    if self.held.insert(name.clone(), None) != Some(None) || owed {
+                        news.removed.push(name);
+                    }
+                }
+                None => {
+                    if self.held.remove(&name).flatten().is_some() {
+                        news.removed.push(name);
+                    }
+                }
+            }
+        }
+        news
+    }
+}
+
+/// Splits what would be too much for one response.
+fn in_portions(resources: Vec<ResourceMessage>) -> Vec<Vec<ResourceMessage>> {
+    let mut portions: Vec<Vec<ResourceMessage>> = Vec::new();
+    let mut room = 0;
+    for resource in resources {
+        let size = resource.encoded_len();
+        match portions.last_mut() {
+            Some(portion) if size <= room => {
+                room -= size;
+                portion.push(resource);
+            }
+            _ => {
+                room = RESPONSE_BYTES.saturating_sub(size);
+                portions.push(vec![resource]);
+            }
+        }
+    }
+    portions
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use proptest::prelude::*;
-    use wire::google::rpc::Status;
-
-    use super::*;
-    use crate::plan::Resource;
-
-    /// Resources by name, the same for every kind.
-    #[derive(Default)]
-    struct Shelf(BTreeMap<String, String>);
-
-    impl Source for Shelf {
-        fn resource(&self, _: Kind, name: &str) -> Option<Arc<Resource>> {
-            let version = self.0.get(name)?.clone();
-            Some(Arc::new(Resource { version, body: prost_types::Any::default() }))
-        }
-
-        fn every_name(&self, _: Kind) -> Vec<String> {
-            self.0.keys().cloned().collect()
-        }
-    }
-
-    fn shelf(resources: &[(&str, &str)]) -> Shelf {
-        Shelf(resources.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect())
-    }
-
-    fn subscribe(kind: Kind, names: &[&str]) -> DeltaDiscoveryRequest {
-        let names = names.iter().map(|name| (*name).to_owned()).collect();
-        DeltaDiscoveryRequest { type_url: kind.type_url().to_owned(), resource_names_subscribe: names, ..Default::default() }
-    }
-
-    fn told(responses: Vec<(Kind, DeltaDiscoveryResponse)>) -> Vec<(String, Vec<String>, Vec<String>)> {
-        let names = |response: &DeltaDiscoveryResponse| response.resources.iter().map(|resource| resource.name.clone()).collect();
-        let one = |(kind, response): (Kind, DeltaDiscoveryResponse)| {
-            (kind.word().to_owned(), names(&response), response.removed_resources)
-        };
-        responses.into_iter().map(one).collect()
-    }
-
-    #[test]
-    fn only_what_changed_is_sent_again() {
-        let mut session = Session::default();
-        session.heard(subscribe(Kind::Cluster, &["a", "b"]));
-        assert_eq!(session.flush(&shelf(&[("a", "1"), ("b", "1")])).len(), 1);
-        assert!(session.flush(&shelf(&[("a", "1"), ("b", "1")])).is_empty());
-        let news = told(session.flush(&shelf(&[("a", "1"), ("b", "2")])));
-        assert_eq!(news, [("cluster".into(), vec!["b".into()], vec![])]);
-    }
-
-    #[test]
-    fn what_does_not_exist_is_said_once_and_sent_when_it_comes_to_be() {
-        let mut session = Session::default();
-        session.heard(subscribe(Kind::Listener, &["a"]));
-        assert_eq!(told(session.flush(&shelf(&[]))), [("listener".into(), vec![], vec!["a".into()])]);
-        assert!(session.flush(&shelf(&[])).is_empty());
-        assert_eq!(told(session.flush(&shelf(&[("a", "1")]))), [("listener".into(), vec!["a".into()], vec![])]);
-    }
-
-    #[test]
-    fn a_client_that_comes_back_is_told_only_the_news() {
-        let mut session = Session::default();
-        let held = [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "1".to_owned())];
-        let request = DeltaDiscoveryRequest {
-            initial_resource_versions: held.into_iter().collect(),
-            ..subscribe(Kind::Cluster, &["a", "b"])
-        };
-        session.heard(request);
-        assert_eq!(told(session.flush(&shelf(&[("a", "1")]))), [("cluster".into(), vec![], vec!["b".into()])]);
-    }
-
-    #[test]
-    fn whoever_subscribes_again_is_told_again() {
-        let mut session = Session::default();
-        session.heard(subscribe(Kind::Cluster, &["a"]));
-        session.flush(&shelf(&[("a", "1")]));
-        session.heard(subscribe(Kind::Cluster, &["a"]));
-        assert_eq!(session.flush(&shelf(&[("a", "1")])).len(), 1);
-    }
-
-    #[test]
-    fn what_points_at_others_goes_after_them() {
-        let mut session = Session::default();
-        for kind in [Kind::Route, Kind::Listener, Kind::Endpoints, Kind::Cluster] {
-            session.heard(subscribe(kind, &["a"]));
-        }
-        let order: Vec<_> = session.flush(&shelf(&[("a", "1")])).into_iter().map(|(kind, _)| kind).collect();
-        assert_eq!(order, [Kind::Cluster, Kind::Endpoints, Kind::Listener, Kind::Route]);
-    }
-
-    #[test]
-    fn a_wildcard_follows_everything() {
-        let mut session = Session::default();
-        session.heard(subscribe(Kind::Cluster, &[]));
-        assert_eq!(told(session.flush(&shelf(&[("a", "1"), ("b", "1")])))[0].1, ["a", "b"]);
-        assert_eq!(told(session.flush(&shelf(&[("a", "1")])))[0].2, ["b"]);
-    }
-
-    #[test]
-    fn a_nack_is_told_apart_and_changes_nothing() {
-        let mut session = Session::default();
-        session.heard(subscribe(Kind::Cluster, &["a"]));
-        session.flush(&shelf(&[("a", "1")]));
-        let error = Some(Status { code: 3, message: "no".into(), ..Default::default() });
-        let nack = DeltaDiscoveryRequest { error_detail: error, ..subscribe(Kind::Cluster, &[]) };
-        assert_eq!(session.heard(nack), Heard::Nack { kind: Some(Kind::Cluster), message: "no".into() });
-        assert!(session.flush(&shelf(&[("a", "1")])).is_empty());
-    }
-
-    proptest! {
-        #[test]
-        fn nobody_is_sent_what_he_did_not_ask_for(
-            steps in prop::collection::vec((0..4_usize, prop::collection::vec("[a-e]", 1..3), any::<bool>()), 1..40),
-        ) {
-            let mut session = Session::default();
-            let all = shelf(&[("a", "1"), ("b", "1"), ("c", "1")]);
-            let mut wanted: BTreeSet<(Kind, String)> = BTreeSet::new();
-            for (kind, names, subscribing) in steps {
-                let kind = Kind::ALL[kind];
-                // A type's first request must name something, or it means everything.
-                session.heard(subscribe(kind, &["first"]));
-                wanted.insert((kind, "first".to_owned()));
-                let mut request = subscribe(kind, &[]);
-                for name in names {
-                    if subscribing {
-                        wanted.insert((kind, name.clone()));
-                        request.resource_names_subscribe.push(name);
-                    } else {
-                        wanted.remove(&(kind, name.clone()));
-                        request.resource_names_unsubscribe.push(name);
-                    }
-                }
-                session.heard(request);
-                for (kind, response) in session.flush(&all) {
-                    for resource in response.resources {
-                        prop_assert!(wanted.contains(&(kind, resource.name)));
-                    }
-                }
-            }
-        }
-    }
-}
+mod tests;

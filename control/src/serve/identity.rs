@@ -18,7 +18,13 @@ use rustls::ServerConfig;
 
 use crate::{clock, metrics::Metrics};
 
-/// Issues to others and to itself.
+/// A machine that was suspended must not sleep through the end of its certificate: the calendar is looked at so often.
+const LOOK_AGAIN: Duration = Duration::from_secs(600);
+
+/// The pause after a renewal that failed.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// What it takes to issue.
 #[derive(Clone)]
 pub(crate) struct Issuing {
     pub(crate) authority: Arc<Authority>,
@@ -28,13 +34,15 @@ pub(crate) struct Issuing {
     pub(crate) metrics: Metrics,
 }
 
-/// TLS of the two ports, replaced at every renewal.
+/// Our certificate, and TLS of the two ports. Replaced at every renewal.
 #[derive(Clone)]
-pub(crate) struct Configs {
+pub(crate) struct Held {
     /// Discovery: clients must show a certificate.
     pub(crate) discovery: Arc<ArcSwap<ServerConfig>>,
     /// Certificates: clients that have one show it.
     pub(crate) certificates: Arc<ArcSwap<ServerConfig>>,
+    /// The certificate itself.
+    pub(crate) identity: Arc<ArcSwap<Identity>>,
 }
 
 impl Issuing {
@@ -42,13 +50,17 @@ impl Issuing {
     ///
     /// # Errors
     /// The authority cannot issue, for instance because its own time is over.
-    pub(crate) fn keep(&self) -> anyhow::Result<Configs> {
+    pub(crate) fn keep(&self) -> anyhow::Result<Held> {
         let identity = self.own()?;
         let (discovery, certificates) = servers(&identity)?;
-        let configs =
-            Configs { discovery: Arc::new(ArcSwap::new(discovery)), certificates: Arc::new(ArcSwap::new(certificates)) };
-        tokio::spawn(self.clone().renew_for_ever(configs.clone(), identity));
-        Ok(configs)
+        let swap = |config| Arc::new(ArcSwap::new(config));
+        let held = Held {
+            discovery: swap(discovery),
+            certificates: swap(certificates),
+            identity: Arc::new(ArcSwap::from_pointee(identity)),
+        };
+        tokio::spawn(self.clone().renew_for_ever(held.clone()));
+        Ok(held)
     }
 
     fn own(&self) -> anyhow::Result<Identity> {
@@ -59,27 +71,32 @@ impl Issuing {
         identity.context("control's own certificate cannot be used: has the CA ended?")
     }
 
-    async fn renew_for_ever(self, configs: Configs, mut identity: Identity) {
+    async fn renew_for_ever(self, held: Held) {
         loop {
-            let since = identity.not_after().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-            self.metrics.certificate_ends(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-            // From now on: the beginning of its life is set back.
-            let renewal = schedule::renew_at(clock::wall(), identity.not_after(), 0.5);
-            while let Ok(left) = renewal.duration_since(clock::wall()) {
-                tokio::time::sleep(left.min(Duration::from_secs(600))).await;
-            }
-            match self.own().and_then(|renewed| Ok((servers(&renewed)?, renewed))) {
-                Ok(((discovery, certificates), renewed)) => {
-                    configs.discovery.store(discovery);
-                    configs.certificates.store(certificates);
-                    identity = renewed;
-                }
-                Err(error) => {
-                    tracing::error!("control's own certificate cannot be renewed: {error:#}");
-                    tokio::time::sleep(Duration::from_secs(10)).await;
-                }
+            let identity = held.identity.load_full();
+            self.metrics.certificate_ends(identity.not_after());
+            sleep_until(schedule::renew_at(identity.not_before(), identity.not_after(), 0.5)).await;
+            if let Err(error) = self.renew(&held) {
+                tracing::error!("control's own certificate cannot be renewed: {error:#}");
+                tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+
+    fn renew(&self, held: &Held) -> anyhow::Result<()> {
+        let identity = self.own()?;
+        let (discovery, certificates) = servers(&identity)?;
+        tracing::info!(serial = identity.serial(), "control's own certificate is renewed");
+        held.discovery.store(discovery);
+        held.certificates.store(certificates);
+        held.identity.store(Arc::new(identity));
+        Ok(())
+    }
+}
+
+async fn sleep_until(time: SystemTime) {
+    while let Ok(left) = time.duration_since(clock::wall()) {
+        tokio::time::sleep(left.min(LOOK_AGAIN)).await;
     }
 }
 

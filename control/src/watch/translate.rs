@@ -40,7 +40,7 @@ fn service(service: &kinds::Service) -> Service {
     let spec = &service.spec;
     let mut addresses: Vec<IpAddr> =
         spec.cluster_ips.iter().chain(&spec.cluster_ip).filter_map(|address| address.parse().ok()).collect();
-    addresses.sort();
+    addresses.sort_unstable();
     addresses.dedup();
     let tcp = |port: &&kinds::ServicePort| port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP");
     let port = |port: &kinds::ServicePort| ServicePort {

@@ -1,0 +1,101 @@
+//! What an address is, and what a pod's own ports are.
+
+use std::collections::BTreeMap;
+
+use prost_types::Any;
+use wire::{
+    envoy::{
+        config::listener::v3::{Filter, FilterChain, FilterChainMatch, Listener, filter::ConfigType},
+        extensions::filters::{
+            http::router::v3::Router,
+            network::{
+                http_connection_manager::v3::{
+                    HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier,
+                    http_filter::ConfigType as HttpConfigType,
+                },
+                tcp_proxy::v3::{TcpProxy, tcp_proxy::ClusterSpecifier},
+            },
+        },
+    },
+    names,
+};
+
+use super::{
+    shape::{aggregated, any, socket},
+    target::Target,
+};
+use crate::index::{Pod, Protocol};
+
+/// What an address is. The shape other proxies know too: a chain for requests, and a default chain for all else.
+pub(super) fn listener(name: &str, target: &Target<'_>) -> Listener {
+    let protocol = target.protocol();
+    let behind = target.name();
+    Listener {
+        name: name.to_owned(),
+        address: names::parse_address(name).map(socket),
+        filter_chains: protocol.takes_requests().then(|| requests(&behind)).into_iter().collect(),
+        default_filter_chain: protocol.takes_bytes().then(|| bytes(&behind)),
+        metadata: Some(target.metadata()),
+        ..Default::default()
+    }
+}
+
+/// What a pod's own ports speak. Nobody can declare all of them: the default chain is for the others.
+pub(super) fn inbound(pod: &Pod, ports: BTreeMap<u16, Protocol>) -> Listener {
+    let spoken = |protocol: Protocol| Some(names::metadata([(names::PROTOCOL, protocol.word())]));
+    let chain = |(port, protocol): (u16, Protocol)| FilterChain {
+        filter_chain_match: Some(FilterChainMatch { destination_port: Some(u32::from(port)), ..Default::default() }),
+        metadata: spoken(protocol),
+        name: format!("port-{port}"),
+        ..Default::default()
+    };
+    Listener {
+        name: names::INBOUND.to_owned(),
+        filter_chains: ports.into_iter().map(chain).collect(),
+        default_filter_chain: Some(FilterChain {
+            metadata: spoken(Protocol::Auto),
+            name: String::from("other-ports"),
+            ..Default::default()
+        }),
+        metadata: Some(names::metadata([(names::POD, pod.key.name.as_str()), (names::NAMESPACE, &pod.key.namespace)])),
+        ..Default::default()
+    }
+}
+
+fn requests(behind: &str) -> FilterChain {
+    let router = HttpFilter {
+        name: String::from("envoy.filters.http.router"),
+        config_type: Some(HttpConfigType::TypedConfig(any(names::ROUTER, &Router {}))),
+    };
+    let manager = HttpConnectionManager {
+        stat_prefix: behind.to_owned(),
+        route_specifier: Some(RouteSpecifier::Rds(Rds {
+            config_source: Some(aggregated()),
+            route_config_name: behind.to_owned(),
+        })),
+        http_filters: vec![router],
+    };
+    FilterChain {
+        filter_chain_match: Some(FilterChainMatch {
+            application_protocols: names::HTTP_PROTOCOLS.iter().map(|protocol| (*protocol).to_owned()).collect(),
+            ..Default::default()
+        }),
+        filters: vec![filter("envoy.filters.network.http_connection_manager", any(names::HTTP_CONNECTION_MANAGER, &manager))],
+        name: String::from("requests"),
+        ..Default::default()
+    }
+}
+
+fn bytes(behind: &str) -> FilterChain {
+    let proxy =
+        TcpProxy { stat_prefix: behind.to_owned(), cluster_specifier: Some(ClusterSpecifier::Cluster(behind.to_owned())) };
+    FilterChain {
+        filters: vec![filter("envoy.filters.network.tcp_proxy", any(names::TCP_PROXY, &proxy))],
+        name: String::from("bytes"),
+        ..Default::default()
+    }
+}
+
+fn filter(name: &str, config: Any) -> Filter {
+    Filter { name: name.to_owned(), config_type: Some(ConfigType::TypedConfig(config)) }
+}

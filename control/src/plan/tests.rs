@@ -1,0 +1,195 @@
+use proptest::prelude::*;
+use wire::envoy::config::{
+    cluster::v3::Cluster, core::v3::HealthStatus, endpoint::v3::ClusterLoadAssignment, listener::v3::Listener,
+    route::v3::RouteConfiguration,
+};
+
+use super::*;
+use crate::index::{
+    Endpoint, Identity, Kind as ObjectKind, Object, Pod, Protocol,
+    tests::{endpoint, key, pod, service, slice},
+};
+
+const CART: &str = "cart.shop.svc.cluster.local:80";
+
+fn ours() -> TrustDomain {
+    "cluster.local".parse().unwrap()
+}
+
+fn shop(protocol: Protocol) -> Index {
+    let mut index = Index::default();
+    index.apply(Object::Service(service("cart", "10.96.0.5", protocol)));
+    index.apply(Object::Pod(pod("a", "10.77.0.5")));
+    index.apply(Object::Pod(Pod { meshed: false, ..pod("b", "10.77.0.6") }));
+    index.apply(Object::Pod(pod("c", "10.77.0.7")));
+    let endpoints = vec![
+        endpoint("a", "10.77.0.5"),
+        Endpoint { ready: false, draining: true, ..endpoint("b", "10.77.0.6") },
+        Endpoint { ready: false, ..endpoint("c", "10.77.0.7") },
+        endpoint("not-heard-of", "10.77.0.8"),
+    ];
+    index.apply(Object::Slice(slice("cart", endpoints)));
+    index
+}
+
+fn get<T: Message + Default>(index: &Index, kind: Kind, name: &str) -> Option<T> {
+    let resource = resource(index, Some(&key("a")), &ours(), kind, name)?;
+    Some(T::decode(&*resource.body.value).unwrap())
+}
+
+#[test]
+fn an_undeclared_port_takes_requests_and_bytes_and_a_declared_one_what_it_declares() {
+    for (protocol, requests, bytes) in [(Protocol::Auto, true, true), (Protocol::Http, true, false), (Protocol::Tcp, false, true)]
+    {
+        let listener: Listener = get(&shop(protocol), Kind::Listener, "address/10.96.0.5:80").unwrap();
+        assert_eq!(!listener.filter_chains.is_empty(), requests, "{protocol:?}");
+        assert_eq!(listener.default_filter_chain.is_some(), bytes, "{protocol:?}");
+    }
+}
+
+#[test]
+fn endpoints_say_who_they_are_and_whether_they_are_leaving() {
+    let assignment: ClusterLoadAssignment = get(&shop(Protocol::Auto), Kind::Endpoints, CART).unwrap();
+    let endpoints: Vec<_> = assignment.endpoints.iter().flat_map(|locality| &locality.lb_endpoints).collect();
+    let told: Vec<_> = endpoints
+        .iter()
+        .map(|endpoint| (endpoint.health_status(), names::metadata_text(endpoint.metadata.as_ref(), names::IDENTITY)))
+        .collect();
+    let cart = Some("spiffe://cluster.local/ns/shop/sa/cart");
+    let expected = [(HealthStatus::Healthy, cart), (HealthStatus::Draining, None)];
+    assert_eq!(told, expected, "what is not ready, and whose pod was not heard of, is left out");
+}
+
+#[test]
+fn a_bare_pod_address_leads_to_that_pod_alone() {
+    let index = shop(Protocol::Auto);
+    let routes: RouteConfiguration = get(&index, Kind::Route, "pod/10.77.0.5:9000").unwrap();
+    assert_eq!(routes.name, "pod/10.77.0.5:9000");
+    let assignment: ClusterLoadAssignment = get(&index, Kind::Endpoints, "pod/10.77.0.5:9000").unwrap();
+    assert_eq!(assignment.endpoints[0].lb_endpoints.len(), 1);
+    let listener: Listener = get(&index, Kind::Listener, "address/10.77.0.5:9000").unwrap();
+    assert_eq!(names::metadata_text(listener.metadata.as_ref(), names::SERVICE), None);
+}
+
+#[test]
+fn a_cluster_says_which_service_and_port_it_is() {
+    let cluster: Cluster = get(&shop(Protocol::Grpc), Kind::Cluster, CART).unwrap();
+    let text = |key| names::metadata_text(cluster.metadata.as_ref(), key);
+    assert_eq!((text(names::SERVICE), text(names::NAMESPACE), text(names::PORT)), (Some("cart"), Some("shop"), Some("80")));
+}
+
+#[test]
+fn a_proxy_is_told_what_its_own_ports_speak() {
+    let inbound: Listener = get(&shop(Protocol::Grpc), Kind::Listener, names::INBOUND).unwrap();
+    let chain = &inbound.filter_chains[0];
+    assert_eq!(chain.filter_chain_match.as_ref().unwrap().destination_port, Some(8080));
+    assert_eq!(names::metadata_text(chain.metadata.as_ref(), names::PROTOCOL), Some("grpc"), "as the service declares");
+    assert!(inbound.default_filter_chain.is_some());
+}
+
+#[test]
+fn what_nobody_has_is_no_resource() {
+    let index = shop(Protocol::Auto);
+    for name in ["address/10.96.0.5:81", "address/1.1.1.1:80", "address/x", "other"] {
+        assert!(resource(&index, None, &ours(), Kind::Listener, name).is_none(), "{name}");
+    }
+    assert!(resource(&index, None, &ours(), Kind::Cluster, "cart.shop.svc.cluster.local:81").is_none());
+    assert!(resource(&index, None, &ours(), Kind::Listener, names::INBOUND).is_none(), "without a pod");
+}
+
+#[test]
+fn versions_follow_the_content_and_nothing_else() {
+    let version = |index: &Index| resource(index, None, &ours(), Kind::Endpoints, CART).unwrap().version;
+    let mut index = shop(Protocol::Auto);
+    let before = version(&index);
+    assert_eq!(before, version(&shop(Protocol::Auto)));
+    // The same endpoints, heard of in another order.
+    index.apply(Object::Slice(slice(
+        "cart",
+        vec![Endpoint { ready: false, draining: true, ..endpoint("b", "10.77.0.6") }, endpoint("a", "10.77.0.5")],
+    )));
+    assert_eq!(before, version(&index));
+    index.delete(&(ObjectKind::Slice, key("cart-1")));
+    assert_ne!(before, version(&index));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Apply(Object),
+    Delete(Identity),
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let name = || prop::sample::select(vec!["a", "b", "cart"]);
+    let at = || prop::sample::select(vec!["10.77.0.5", "10.77.0.6", "10.96.0.5"]);
+    let protocol = || prop::sample::select(vec![Protocol::Auto, Protocol::Grpc, Protocol::Tcp]);
+    let object = prop_oneof![
+        (name(), at(), any::<bool>(), protocol()).prop_map(|(name, at, meshed, protocol)| {
+            Object::Pod(Pod { meshed, ports: [(8080, protocol)].into(), ..pod(name, at) })
+        }),
+        (name(), at(), protocol()).prop_map(|(name, at, protocol)| Object::Service(service(name, at, protocol))),
+        (name(), prop::collection::vec((name(), at(), any::<bool>(), any::<bool>()), 0..3)).prop_map(|(name, ends)| {
+            let end = |(pod, at, ready, named): (&str, &str, bool, bool)| {
+                let mut end = Endpoint { ready, ..endpoint(pod, at) };
+                end.pod = end.pod.filter(|_| named);
+                end
+            };
+            Object::Slice(slice(name, ends.into_iter().map(end).collect()))
+        }),
+    ];
+    (object, any::<bool>())
+        .prop_map(|(object, delete)| if delete { Step::Delete(object.identity()) } else { Step::Apply(object) })
+}
+
+fn every_question() -> Vec<(Kind, String, Option<Key>)> {
+    let addresses = ["10.77.0.5", "10.77.0.6", "10.96.0.5", "10.99.0.1"];
+    let mut questions = Vec::new();
+    for name in ["a", "b", "cart"] {
+        questions.push((Kind::Listener, names::INBOUND.to_owned(), Some(key(name))));
+        for kind in [Kind::Route, Kind::Cluster, Kind::Endpoints] {
+            questions.push((kind, names::service_port(name, "shop", 80), None));
+            questions.extend(addresses.iter().map(|address| (kind, format!("pod/{address}:8080"), None)));
+        }
+    }
+    for port in [80, 8080] {
+        questions.extend(addresses.iter().map(|address| (Kind::Listener, format!("address/{address}:{port}"), None)));
+    }
+    questions
+}
+
+proptest! {
+    #[test]
+    fn no_name_is_too_odd(kind in 0..4_usize, name in "(address/|pod/)?[a-z0-9.:\\[\\]/]{0,30}(\\.shop\\.svc\\.cluster\\.local)?(:[0-9]{0,6})?") {
+        let kind = Kind::ALL[kind];
+        let found = resource(&shop(Protocol::Auto), None, &ours(), kind, &name);
+        prop_assert!(found.is_none() || subject(None, kind, &name).is_some(), "{name} would never be told of a change");
+    }
+
+    /// Streams look again only at what was touched: a resource that changed untouched would never be sent.
+    #[test]
+    fn nothing_changes_that_was_not_touched(steps in prop::collection::vec(any_step(), 1..16)) {
+        let mut index = Index::default();
+        let questions = every_question();
+        let answers = |index: &Index| -> Vec<Option<String>> {
+            let version = |(kind, name, viewer): &(Kind, String, Option<Key>)| {
+                resource(index, viewer.as_ref(), &ours(), *kind, name).map(|resource| resource.version)
+            };
+            questions.iter().map(version).collect()
+        };
+        let mut before = answers(&index);
+        for step in steps {
+            let touched = match step.clone() {
+                Step::Apply(object) => index.apply(object),
+                Step::Delete(identity) => index.delete(&identity),
+            };
+            let after = answers(&index);
+            for (((kind, name, viewer), before), after) in questions.iter().zip(&before).zip(&after) {
+                if before != after {
+                    let subject = subject(viewer.as_ref(), *kind, name).unwrap();
+                    prop_assert!(touched.contains(&subject), "{kind:?} {name} changed by {step:?}, which touched {touched:?}");
+                }
+            }
+            before = after;
+        }
+    }
+}
