@@ -9,7 +9,7 @@
 use std::{cell::RefCell, net::SocketAddr, rc::Rc, sync::Arc, time::Instant};
 
 use certs::name::SpiffeId;
-use http::{HeaderMap, HeaderValue, Request, Response, Version, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, Version, header::CONTENT_TYPE};
 use http_body::Body;
 use smallvec::SmallVec;
 
@@ -17,14 +17,16 @@ use crate::{
     accept::Accepted,
     balance::{Chosen, Work},
     clock, connect,
-    connect::Pipe,
+    connect::{Needs, Pipe},
     detect::{self, Detected, MaySpeakFirst},
     events::{Edge, Event, HttpVersion},
+    forwarded::Signature,
     hop::{self, Introduction},
+    http1::AbsoluteForm,
     meter::{Answered, Meter, Tally},
     payload::Payload,
     refusal::{Reason, Refusal, Retry},
-    relay::{self, Call, Unsent},
+    relay::{self, Answer, Call, Exchanged, Outgoing, Stream, Switch, Switched, Unanswered, Whose},
     route::{self, Caller, Permit},
     side::Side,
     snapshot::{Cluster, Destination, Endpoint},
@@ -59,15 +61,16 @@ pub async fn walk(conn: Accepted, side: Side, world: Rc<World>) -> Result<(), Re
             Ok(())
         }
         Detected::Requests { client, version: HttpVersion::One } => {
-            relay::http1(client, drain, |request| forward(walk.clone(), request)).await
+            let head_max = world.settings.head_timeout;
+            relay::http1(client, drain, head_max, |call| forward(walk.clone(), call)).await
         }
         Detected::Requests { client, version: HttpVersion::Two } => {
             let walk = walk.clone();
-            relay::http2(client, drain, move |call| answer(walk.clone(), call)).await
+            relay::http2(client, Whose::App, drain, move |stream| serve(walk.clone(), stream)).await
         }
         Detected::Mesh(peer) => {
             let walk = Rc::new(walk.of_peer(detect::peer(&peer)?));
-            relay::http2(*peer, drain, move |call| answer(walk.clone(), call)).await
+            relay::http2(*peer, Whose::Peer, drain, move |stream| serve(walk.clone(), stream)).await
         }
     }
 }
@@ -76,6 +79,7 @@ pub async fn walk(conn: Accepted, side: Side, world: Rc<World>) -> Result<(), Re
 struct Walk {
     side: Side,
     caller: Caller,
+    signature: Signature,
     world: Rc<World>,
     /// What is known of the destination, and the version of the snapshot that said so.
     known: RefCell<(u64, Arc<Destination>)>,
@@ -87,7 +91,8 @@ type KnownEdge = (Arc<Endpoint>, Option<HeaderValue>, Edge);
 
 impl Walk {
     fn new(side: Side, caller: Caller, known: (u64, Arc<Destination>), world: Rc<World>) -> Self {
-        Self { side, caller, world, known: RefCell::new(known), edges: RefCell::default() }
+        let signature = Signature::of(caller.address.ip(), caller.identity.as_ref());
+        Self { side, caller, signature, world, known: RefCell::new(known), edges: RefCell::default() }
     }
 
     /// The same walk, now that the caller has proved who it is.
@@ -177,10 +182,10 @@ impl Attempts {
 }
 
 /// One stream of an HTTP/2 connection.
-async fn answer(walk: Rc<Walk>, call: Call) -> Option<Response<Payload>> {
-    match call {
-        Call::Request(request) => Some(forward(walk, request).await),
-        Call::Tunnel(head, tunnel) => {
+async fn serve(walk: Rc<Walk>, stream: Stream) -> Option<Answer> {
+    match stream {
+        Stream::Call(call) => Some(forward(walk, call).await),
+        Stream::Tunnel(head, tunnel) => {
             if let Err(refusal) = pass(&walk, head, tunnel).await {
                 walk.refused(&refusal);
             }
@@ -192,12 +197,7 @@ async fn answer(walk: Rc<Walk>, call: Call) -> Option<Response<Payload>> {
 /// A tunnel that a peer asks for: its other end is the server.
 async fn pass(walk: &Walk, mut head: Request<()>, tunnel: relay::Tunnel) -> Result<(), Refusal> {
     let workload = walk.introduction(head.headers_mut()).workload;
-    let opened = match walk.caller.identity {
-        Some(_) => open(walk, workload.as_ref()).await,
-        // CONNECT asks a proxy to dial for somebody; only peers of the mesh may ask that of us.
-        None => Err(Refusal::new(Reason::BadRequest, "CONNECT is taken from peers of the mesh alone")),
-    };
-    match opened {
+    match open(walk, workload.as_ref()).await {
         Ok(server) => {
             carry(walk, tunnel.grant()?, server).await;
             Ok(())
@@ -252,16 +252,21 @@ async fn carry(walk: &Walk, client: Pipe, server: Opened) {
 }
 
 /// Carries one request to an endpoint, and its answer back.
-async fn forward(walk: Rc<Walk>, mut request: Request<Payload>) -> Response<Payload> {
+async fn forward(walk: Rc<Walk>, mut call: Call) -> Answer {
     let began = clock::now();
+    let request = &mut call.request;
     let told = walk.introduction(request.headers_mut());
+    if told.absolute {
+        request.extensions_mut().insert(AbsoluteForm);
+    }
+    walk.signature.sign(request.headers_mut(), walk.side.direction, walk.world.settings.forwarded);
     let version = told.version.unwrap_or(request.version());
     let facts = Facts { began, version, workload: told.workload };
     // Kept in case it is refused: the request itself is gone by then.
     let kind = request.headers().get(CONTENT_TYPE).cloned();
-    deliver(&walk, request, facts).await.unwrap_or_else(|refusal| {
+    deliver(&walk, call, facts).await.unwrap_or_else(|refusal| {
         walk.refused(&refusal);
-        relay::refuse(&refusal, kind.as_ref())
+        Answer::Message(relay::refuse(&refusal, kind.as_ref()))
     })
 }
 
@@ -274,15 +279,17 @@ struct Facts {
     workload: Option<HeaderValue>,
 }
 
-async fn deliver(walk: &Walk, request: Request<Payload>, facts: Facts) -> Result<Response<Payload>, Refusal> {
+async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusal> {
     let world = &walk.world;
+    let Call { request, switch, interims } = call;
     let routed = route::request(&walk.destination(), request.uri().path(), &walk.caller)?;
     let version = if facts.version == Version::HTTP_2 { HttpVersion::Two } else { HttpVersion::One };
+    let needs = if matches!(switch, Switch::Extended(_)) { Needs::ExtendedConnect } else { Needs::Version(version) };
     let (mut request, sent) = tallied(request);
     let mut attempts = Attempts::new();
     loop {
         let chosen = attempts.choose(&routed.cluster, Work::Request, world)?;
-        let line = match connect::requests(&chosen, version, world).await {
+        let line = match connect::requests(&chosen, needs, world).await {
             Ok(line) => line,
             Err(refusal) => {
                 attempts.elsewhere(refusal, &chosen)?;
@@ -290,28 +297,44 @@ async fn deliver(walk: &Walk, request: Request<Payload>, facts: Facts) -> Result
             }
         };
         if line.is_mesh() {
-            let version = (version == HttpVersion::One).then_some(facts.version);
-            hop::introduce(request.headers_mut(), &world.me.workload, version);
+            hop::introduce(&mut request, &world.me.workload, facts.version);
         }
         let method = request.method().clone();
         chosen.begins(clock::now());
-        match relay::exchange(line, request, facts.version).await {
-            Ok((mut response, line)) => {
-                chosen.answered(clock::now());
-                hop::take(response.headers_mut());
-                let edge = walk.edge(facts.workload.as_ref(), &chosen);
-                let answered = Answered { edge, method, status: response.status(), version, began: facts.began, sent };
-                let meter = Meter::new(answered, line, chosen, routed.permit, world.clone());
-                return Ok(response.map(|body| body.witnessed(Box::new(meter))));
-            }
-            Err(Unsent { refusal, request: Some(unsent) }) => {
+        let outgoing = Outgoing { request, switch: switch.clone(), interims: interims.clone(), version: facts.version };
+        let exchanged = match relay::exchange(line, outgoing).await {
+            Ok(exchanged) => exchanged,
+            Err(Unanswered::Unsent(refusal, unsent)) => {
                 // A kept line that its server had closed says nothing against the endpoint: the same one may be next.
                 attempts.next(refusal)?;
-                request = unsent;
+                request = *unsent;
                 hop::take(request.headers_mut());
+                continue;
             }
-            Err(Unsent { refusal, request: None }) => return Err(refusal),
-        }
+            Err(Unanswered::Lost(refusal)) => return Err(refusal),
+            Err(Unanswered::Reset(refusal, code)) => {
+                walk.refused(&refusal);
+                return Ok(Answer::Reset { code, refusal });
+            }
+        };
+        chosen.answered(clock::now());
+        let edge = walk.edge(facts.workload.as_ref(), &chosen);
+        let answered = |status, sent| Answered { edge, method, status, version, began: facts.began, sent };
+        return Ok(match exchanged {
+            Exchanged::Message(mut response, line) => {
+                hop::take(response.headers_mut());
+                let answered = answered(response.status(), sent);
+                let meter = Meter::new(answered, line, chosen, routed.permit, world.clone());
+                Answer::Message(response.map(|body| body.witnessed(Box::new(meter))))
+            }
+            Exchanged::Switched(mut head, server) => {
+                hop::take(head.headers_mut());
+                let sent = Tally::default();
+                let answered = answered(head.status(), Some(sent.clone()));
+                let meter = Meter::new(answered, None, chosen, routed.permit, world.clone());
+                Answer::Switched(Switched { head, server, sent: Box::new(sent), received: Box::new(meter) })
+            }
+        });
     }
 }
 

@@ -16,6 +16,7 @@
 //! | `connect` | a ready line to it |
 //! | `relay` | carry it, count it, close it |
 //!
+//! `http1` is that protocol on the wire, which `connect` and `relay` speak at the two ends of a connection.
 //! `side` furnishes these rooms for calls to the app and calls of the app. `world` is what every walk shares. `feed` is the
 //! only writer of `snapshot`; `identity` keeps our certificate; `events` hears what happened; `admin` answers operators.
 //! Traffic runs on single-threaded workers (`worker`), everything else on a runtime of its own (`start`).
@@ -31,7 +32,9 @@ mod detect;
 mod drain;
 mod events;
 mod feed;
+mod forwarded;
 mod hop;
+mod http1;
 mod identity;
 mod init;
 mod limits;

@@ -48,8 +48,8 @@ impl Meter {
 }
 
 impl Witness for Meter {
-    fn passed(&mut self, length: usize) {
-        self.received += length as u64;
+    fn passed(&mut self, length: u64) {
+        self.received += length;
     }
 
     fn ended(&mut self, complete: bool) {
@@ -88,8 +88,8 @@ impl Tally {
 }
 
 impl Witness for Tally {
-    fn passed(&mut self, length: usize) {
-        self.0.0.set(self.0.0.get() + length as u64);
+    fn passed(&mut self, length: u64) {
+        self.0.0.set(self.0.0.get() + length);
     }
 
     fn ended(&mut self, complete: bool) {

@@ -10,12 +10,13 @@ use std::{
 use bytes::Bytes;
 use h2::RecvStream;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+
+use crate::http1;
 
 /// Hears what becomes of a payload.
 pub trait Witness {
     /// `length` more bytes went by.
-    fn passed(&mut self, length: usize);
+    fn passed(&mut self, length: u64);
     /// It is over; `complete` when it ended as its sender meant it to. Heard once.
     fn ended(&mut self, complete: bool);
 }
@@ -29,7 +30,7 @@ pub struct Payload {
 enum Source {
     Nothing,
     Ours(Bytes),
-    Http1(Incoming),
+    Http1(http1::Body),
     Http2 { stream: RecvStream, data_ended: bool },
 }
 
@@ -37,7 +38,7 @@ enum Source {
 #[derive(Debug)]
 pub enum Broken {
     /// On HTTP/1.1.
-    Http1(hyper::Error),
+    Http1(http1::Broken),
     /// On HTTP/2.
     Http2(h2::Error),
 }
@@ -54,7 +55,7 @@ impl Payload {
     }
 
     /// A body arriving over HTTP/1.1.
-    pub fn http1(incoming: Incoming) -> Self {
+    pub fn http1(incoming: http1::Body) -> Self {
         Source::Http1(incoming).into()
     }
 
@@ -99,7 +100,7 @@ impl Body for Payload {
         match &frame {
             Some(Ok(frame)) => {
                 if let (Some(data), Some(witness)) = (frame.data_ref(), &mut self.witness) {
-                    witness.passed(data.len());
+                    witness.passed(data.len() as u64);
                 }
                 if self.is_end_stream() {
                     self.end(true);

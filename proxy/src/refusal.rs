@@ -55,6 +55,8 @@ pub enum Reason {
     TooManyConnections,
     /// The client left, or said nothing it could be judged by.
     ClientSilent,
+    /// The client did not finish what it began in time.
+    ClientSlow,
     /// Bytes that should be a TLS handshake are not.
     MalformedTls,
     /// The peer's certificate was refused, or it showed none.
@@ -83,6 +85,8 @@ pub enum Reason {
     BadRequest,
     /// The client went away in the middle.
     ClientAborted,
+    /// The app cannot be asked for the protocol that the client would switch to.
+    NotSwitchable,
     /// The server sent something its protocol forbids.
     BadResponse,
     /// The server went away in the middle.
@@ -91,11 +95,12 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason there is, for tables and for metrics that start at zero.
-    pub const ALL: [Reason; 20] = [
+    pub const ALL: [Reason; 22] = [
         Reason::NotRedirected,
         Reason::RedirectLoop,
         Reason::TooManyConnections,
         Reason::ClientSilent,
+        Reason::ClientSlow,
         Reason::MalformedTls,
         Reason::ClientCertificate,
         Reason::NoIdentity,
@@ -110,6 +115,7 @@ impl Reason {
         Reason::TunnelRefused,
         Reason::BadRequest,
         Reason::ClientAborted,
+        Reason::NotSwitchable,
         Reason::BadResponse,
         Reason::ServerAborted,
     ];
@@ -128,7 +134,12 @@ impl Reason {
             | Self::ServerIdentity
             | Self::ServerCertificate
             | Self::TunnelRefused => Room::Connect,
-            Self::BadRequest | Self::ClientAborted | Self::BadResponse | Self::ServerAborted => Room::Relay,
+            Self::ClientSlow
+            | Self::BadRequest
+            | Self::ClientAborted
+            | Self::NotSwitchable
+            | Self::BadResponse
+            | Self::ServerAborted => Room::Relay,
         }
     }
 
@@ -136,6 +147,7 @@ impl Reason {
     pub fn fault(self) -> Fault {
         match self {
             Self::ClientSilent
+            | Self::ClientSlow
             | Self::MalformedTls
             | Self::ClientCertificate
             | Self::BadRequest
@@ -148,6 +160,7 @@ impl Reason {
             | Self::ServerIdentity
             | Self::ServerCertificate
             | Self::TunnelRefused
+            | Self::NotSwitchable
             | Self::BadResponse
             | Self::ServerAborted => Fault::Server,
             Self::NotRedirected | Self::RedirectLoop | Self::TooManyConnections | Self::NoIdentity | Self::DiscoveryTimeout => {
@@ -160,6 +173,8 @@ impl Reason {
     pub fn status(self) -> StatusCode {
         match self {
             Self::BadRequest | Self::MalformedTls | Self::ClientSilent | Self::ClientAborted => StatusCode::BAD_REQUEST,
+            Self::ClientSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::NotSwitchable => StatusCode::NOT_IMPLEMENTED,
             Self::ClientCertificate => StatusCode::FORBIDDEN,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::ServerIdentity | Self::ServerCertificate | Self::BadResponse | Self::ServerAborted => StatusCode::BAD_GATEWAY,
@@ -181,7 +196,8 @@ impl Reason {
         match self.status() {
             StatusCode::BAD_REQUEST => 13,
             StatusCode::FORBIDDEN => 7,
-            StatusCode::NOT_FOUND => 12,
+            StatusCode::NOT_FOUND | StatusCode::NOT_IMPLEMENTED => 12,
+            StatusCode::REQUEST_TIMEOUT => 4,
             StatusCode::GATEWAY_TIMEOUT => 4,
             _ => 14,
         }
@@ -194,6 +210,7 @@ impl Reason {
             Self::RedirectLoop => "redirect_loop",
             Self::TooManyConnections => "too_many_connections",
             Self::ClientSilent => "client_silent",
+            Self::ClientSlow => "client_slow",
             Self::MalformedTls => "malformed_tls",
             Self::ClientCertificate => "client_certificate",
             Self::NoIdentity => "no_identity",
@@ -208,6 +225,7 @@ impl Reason {
             Self::TunnelRefused => "tunnel_refused",
             Self::BadRequest => "bad_request",
             Self::ClientAborted => "client_aborted",
+            Self::NotSwitchable => "not_switchable",
             Self::BadResponse => "bad_response",
             Self::ServerAborted => "server_aborted",
         }

@@ -69,6 +69,8 @@ fn fill(form: &mut Form<'_>, with_control: bool) -> Option<Settings> {
     // Long enough for control to restart (about 2 s) while a new destination is dialled.
     let discovery_timeout = form.duration("WEFT_DISCOVERY_TIMEOUT_MS", 5_000, 10..=300_000);
     // Less than Kubernetes' default grace period of 30 s, so that we end before we are killed.
+    let head_timeout = form.duration("WEFT_HEAD_TIMEOUT_MS", 30_000, 10..=3_600_000);
+    let forwarded = form.parsed("WEFT_FORWARDED", "append");
     let drain_timeout = form.duration("WEFT_DRAIN_TIMEOUT_MS", 25_000, 0..=3_600_000);
     let access_log = form.flag("WEFT_ACCESS_LOG");
     let log = form.log("WEFT_LOG", "info");
@@ -85,6 +87,8 @@ fn fill(form: &mut Form<'_>, with_control: bool) -> Option<Settings> {
         connect_timeout: connect_timeout?,
         discovery_timeout: discovery_timeout?,
         drain_timeout: drain_timeout?,
+        head_timeout: head_timeout?,
+        forwarded: forwarded?,
         access_log: access_log?,
         log: log?,
     })

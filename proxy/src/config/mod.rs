@@ -4,4 +4,4 @@ mod env;
 mod settings;
 
 pub use env::read;
-pub use settings::{Control, HostPort, Me, Ports, Settings};
+pub use settings::{Control, Forwarded, HostPort, Me, Ports, Settings};

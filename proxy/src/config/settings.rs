@@ -27,10 +27,39 @@ pub struct Settings {
     pub discovery_timeout: Duration,
     /// How long open work may take to end when we are told to leave. 0 to 1 h.
     pub drain_timeout: Duration,
+    /// How long a client may take from the first byte of a request's head to its last, and from the first byte of a
+    /// connection to showing what it speaks. 10 ms to 1 h.
+    pub head_timeout: Duration,
+    /// What an app is told of where a call to it comes from.
+    pub forwarded: Forwarded,
     /// Write a line for every request and connection.
     pub access_log: bool,
     /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
     pub log: String,
+}
+
+/// What becomes of `X-Forwarded-For` and `Forwarded` in calls to the app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forwarded {
+    /// The caller's address is added to what they say.
+    Append,
+    /// They say the caller's address alone: where nobody in front is to be believed.
+    Replace,
+    /// They are left as they are.
+    Keep,
+}
+
+impl FromStr for Forwarded {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "append" => Ok(Self::Append),
+            "replace" => Ok(Self::Replace),
+            "keep" => Ok(Self::Keep),
+            other => Err(format!("`{other}` is none of append, replace, keep")),
+        }
+    }
 }
 
 /// Whom a proxy stands for.

@@ -45,7 +45,7 @@ pub(super) async fn tunnel(mut sender: Multiplexed, endpoint: SocketAddr, world:
     let mut request = Request::new(());
     *request.method_mut() = Method::CONNECT;
     *request.uri_mut() = authority(endpoint).map_err(|error| refused(error.to_string()))?;
-    hop::introduce(request.headers_mut(), &world.me.workload, None);
+    hop::introduce_tunnel(request.headers_mut(), &world.me.workload);
     let (response, send) = sender.send_request(request, false).map_err(|error| refused(error.to_string()))?;
     let response = response.await.map_err(|error| refused(error.to_string()))?;
     if response.status() != StatusCode::OK {

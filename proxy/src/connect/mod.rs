@@ -61,23 +61,34 @@ impl Lines {
     }
 }
 
-/// A line for a request of `version` to the endpoint.
+/// What a request needs of its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// The version of HTTP its client spoke.
+    Version(HttpVersion),
+    /// The extended CONNECT of HTTP/2, or else HTTP/1.1 to say the same in its own way.
+    ExtendedConnect,
+}
+
+/// A line to the endpoint for a request with such `needs`.
 ///
 /// # Errors
 /// Why no line could be had; nothing was sent, so another endpoint may be tried.
-pub async fn requests(chosen: &Chosen, version: HttpVersion, world: &Rc<World>) -> Result<RequestLine, Refusal> {
+pub async fn requests(chosen: &Chosen, needs: Needs, world: &Rc<World>) -> Result<RequestLine, Refusal> {
     let endpoint = chosen.endpoint();
-    match (world.goes_by_mesh(endpoint), version) {
-        (true, _) => {
-            let sender = mesh_line(chosen, world).await?;
-            Ok(RequestLine::Http2 { sender, mesh: true })
-        }
-        (false, HttpVersion::Two) => {
-            let open = || tcp::multiplexed(endpoint.address, world.clone());
-            let sender = world.lines.http2.line(endpoint.address, open).await?;
-            Ok(RequestLine::Http2 { sender, mesh: false })
-        }
-        (false, HttpVersion::One) => world.lines.http1.line(endpoint.address, world).await.map(RequestLine::Http1),
+    if world.goes_by_mesh(endpoint) {
+        let sender = mesh_line(chosen, world).await?;
+        return Ok(RequestLine::Http2 { sender, mesh: true });
+    }
+    let http1 = async || world.lines.http1.line(endpoint.address, world).await.map(RequestLine::Http1);
+    let http2 = || world.lines.http2.line(endpoint.address, || tcp::multiplexed(endpoint.address, world.clone()));
+    match needs {
+        Needs::Version(HttpVersion::One) => http1().await,
+        Needs::Version(HttpVersion::Two) => Ok(RequestLine::Http2 { sender: http2().await?, mesh: false }),
+        Needs::ExtendedConnect => match http2().await {
+            Ok(sender) if multiplex::takes_extended_connect(&sender).await => Ok(RequestLine::Http2 { sender, mesh: false }),
+            _ => http1().await,
+        },
     }
 }
 

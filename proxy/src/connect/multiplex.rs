@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     net::SocketAddr,
     rc::Rc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -52,6 +53,27 @@ enum State {
     /// Everyone who needs it meanwhile waits for the same attempt.
     Connecting(Shared<LocalBoxFuture<'static, Result<Multiplexed, Refusal>>>),
     Open(Multiplexed),
+}
+
+/// How long a server may take to say what it takes. Its SETTINGS are the first thing it sends.
+const SETTINGS_MAX: Duration = Duration::from_millis(100);
+
+/// How often one looks whether it has.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Whether the server has said that it takes extended CONNECT (RFC 8441, section 3).
+pub(super) async fn takes_extended_connect(sender: &Multiplexed) -> bool {
+    let said = async {
+        while !sender.is_extended_connect_protocol_enabled() {
+            // A server that does not speak HTTP/2 after all shows here.
+            if sender.clone().ready().await.is_err() {
+                return false;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        true
+    };
+    tokio::time::timeout(SETTINGS_MAX, said).await.unwrap_or(false)
 }
 
 /// Speaks the client's side of HTTP/2's opening on `stream`.

@@ -37,6 +37,16 @@ impl Pipe {
         Self::Tcp { seen: Bytes::new(), stream, _dial: Some(dial) }
     }
 
+    /// A connection of a client, of which `seen` was read already.
+    pub fn client(stream: TcpStream, seen: Bytes) -> Self {
+        Self::Tcp { seen, stream, _dial: None }
+    }
+
+    /// A connection we dialled that has switched to another protocol.
+    pub fn switched(stream: TcpStream, seen: Bytes, dial: Dial) -> Self {
+        Self::Tcp { seen, stream, _dial: Some(dial) }
+    }
+
     /// A tunnel.
     pub fn tunnel(receive: RecvStream, send: SendStream<Bytes>) -> Self {
         Self::Tunnel { seen: None, receive, send }
@@ -46,7 +56,7 @@ impl Pipe {
 impl From<Peeked> for Pipe {
     fn from(peeked: Peeked) -> Self {
         let (seen, stream): (BytesMut, TcpStream) = peeked.into_parts();
-        Self::Tcp { seen: seen.freeze(), stream, _dial: None }
+        Self::client(stream, seen.freeze())
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::{
     net::tcp::{ReadHalf, WriteHalf},
 };
 
-use super::exchange::{Gone, send_data};
+use super::send::{Gone, send_data};
 use crate::connect::Pipe;
 
 /// Room for one read. Larger pieces mean fewer wake-ups for bulk; the memory is held only while something is on its way.

@@ -1,14 +1,17 @@
 //! Headers that belong to one hop, and the two shapes of a request target.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Uri, Version,
-    header::{CONNECTION, HOST, PROXY_AUTHENTICATE, TE, TRANSFER_ENCODING, UPGRADE},
+    HeaderMap, HeaderName, HeaderValue, Method, Uri, Version,
+    header::{CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE},
     request,
     uri::{Authority, PathAndQuery, Scheme},
 };
 use smallvec::SmallVec;
 
+use crate::http1::AbsoluteForm;
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Removes what RFC 9110, section 7.6.1 says an intermediary must not forward: the hop's own fields, and those that
@@ -27,7 +30,7 @@ pub fn strip_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE] {
+    for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE, HTTP2_SETTINGS] {
         headers.remove(name);
     }
     // gRPC needs `te: trailers`; no other value survives a hop.
@@ -47,24 +50,36 @@ pub fn toward_http2(head: &mut request::Parts) {
     if parts.authority.is_none() {
         parts.authority = host.and_then(|host| Authority::from_maybe_shared(bytes::Bytes::copy_from_slice(host.as_bytes())).ok());
     }
-    parts.scheme = parts.authority.is_some().then_some(Scheme::HTTP);
+    parts.scheme = parts.authority.is_some().then(|| parts.scheme.unwrap_or(Scheme::HTTP));
     let path = parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/")).clone();
     head.uri = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(path));
     head.version = Version::HTTP_2;
 }
 
-/// Gives `head` the shape of an HTTP/1 request: origin form, the host in `Host`.
+/// Reduces the target of a CONNECT over HTTP/2 to what it is: a host and a port (RFC 9113, section 8.5).
+pub fn only_authority(head: &mut request::Parts) {
+    if let Some(authority) = head.uri.authority().cloned() {
+        head.uri = Uri::from(authority);
+    }
+}
+
+/// Gives `head` the shape of an HTTP/1 request: the host in `Host`, the target in origin form, or in the form that its
+/// client wrote.
 pub fn toward_http1(head: &mut request::Parts, version: Version) {
     strip_hop(&mut head.headers);
-    let parts = std::mem::take(&mut head.uri).into_parts();
-    if let Some(authority) = parts.authority.filter(|_| !head.headers.contains_key(HOST))
+    // RFC 9113, section 8.3.1: `:authority` is what `Host` is in HTTP/1, and wins over one.
+    if let Some(authority) = head.uri.authority()
         && let Ok(host) = HeaderValue::from_str(authority.as_str())
     {
         head.headers.insert(HOST, host);
     }
     join_cookies(&mut head.headers);
-    head.uri = Uri::from(parts.path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/")));
     head.version = version;
+    if head.method == Method::CONNECT || head.extensions.get::<AbsoluteForm>().is_some() {
+        return;
+    }
+    let path = std::mem::take(&mut head.uri).into_parts().path_and_query;
+    head.uri = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
 }
 
 /// RFC 9113, section 8.2.3: HTTP/2 may split the cookie header; HTTP/1.1 wants it whole.

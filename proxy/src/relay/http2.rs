@@ -1,28 +1,45 @@
 //! Serving streams to an HTTP/2 client: the app's own, or a peer proxy's.
 
-use std::future::poll_fn;
+use std::{
+    future::poll_fn,
+    pin::pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
-use h2::{Reason as Code, SendStream, server::SendResponse};
+use h2::{Reason as Code, SendStream, ext::Protocol, server::SendResponse};
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{exchange::carry, headers};
+use super::{
+    call::{Answer, Call, Interims, Switch, Switched},
+    headers,
+    send::carry,
+};
 use crate::{
     connect::Pipe,
     drain::Drain,
-    limits,
+    hop, limits,
     payload::Payload,
     refusal::{Reason, Refusal},
 };
 
 /// What a client asks for on one stream.
-pub enum Call {
+pub enum Stream {
     /// A request, to be answered.
-    Request(Request<Payload>),
+    Call(Call),
     /// A tunnel for opaque bytes; only a peer proxy may ask for one.
     Tunnel(Request<()>, Tunnel),
+}
+
+/// Whose streams they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// An application's.
+    App,
+    /// A peer proxy's.
+    Peer,
 }
 
 /// A tunnel that was asked for and not granted yet.
@@ -36,36 +53,36 @@ impl Tunnel {
     ///
     /// # Errors
     /// The client has given up meanwhile.
-    pub fn grant(mut self) -> Result<Pipe, Refusal> {
-        let send = self.answer(Response::new(()), false)?;
-        Ok(Pipe::tunnel(self.receive, send))
+    pub fn grant(self) -> Result<Pipe, Refusal> {
+        self.open(Response::new(()))
     }
 
     /// Refuses it, and says why.
     pub fn refuse(mut self, refusal: &Refusal) {
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        response.headers_mut().insert(crate::hop::REASON, http::HeaderValue::from_static(refusal.reason.word()));
+        response.headers_mut().insert(hop::REASON, http::HeaderValue::from_static(refusal.reason.word()));
         // A client that has gone needs no answer.
-        let _ = self.answer(response, true);
+        let _ = self.respond.send_response(response, true);
     }
 
-    fn answer(&mut self, response: Response<()>, end: bool) -> Result<SendStream<Bytes>, Refusal> {
+    fn open(mut self, head: Response<()>) -> Result<Pipe, Refusal> {
         let gone = |error| Refusal::new(Reason::ClientAborted, format!("the peer gave its tunnel up: {error}"));
-        self.respond.send_response(response, end).map_err(gone)
+        let send: SendStream<Bytes> = self.respond.send_response(head, false).map_err(gone)?;
+        Ok(Pipe::tunnel(self.receive, send))
     }
 }
 
-/// Serves every stream of `client` until either side has had enough. `request` answers requests; `tunnel` is given what
-/// asked for a tunnel, and runs in a task of its own.
+/// Serves every stream of `client` until either side has had enough. `handle` is given each of them, and runs in a task of
+/// its own; it answers calls, and sees to tunnels itself.
 ///
 /// # Errors
 /// What the client did wrong. It has been told already.
-pub async fn serve<IO, H, F>(client: IO, mut drain: Drain, handle: H) -> Result<(), Refusal>
+pub async fn serve<IO, H, F>(client: IO, whose: Whose, mut drain: Drain, handle: H) -> Result<(), Refusal>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
-    H: Fn(Call) -> F + 'static,
-    F: Future<Output = Option<Response<Payload>>> + 'static,
+    H: Fn(Stream) -> F + 'static,
+    F: Future<Output = Option<Answer>> + 'static,
 {
     let handshake = h2::server::Builder::new()
         .initial_window_size(limits::STREAM_WINDOW)
@@ -73,6 +90,7 @@ where
         .max_frame_size(limits::FRAME_MAX)
         .max_header_list_size(limits::HEADERS_MAX)
         .max_concurrent_streams(limits::STREAMS_MAX)
+        .enable_connect_protocol()
         .handshake(client)
         .await;
     let mut connection = handshake.map_err(judge)?;
@@ -81,7 +99,7 @@ where
         tokio::select! {
             biased;
             next = connection.accept() => match next {
-                Some(Ok((request, respond))) => begin(request, respond, &handle),
+                Some(Ok((request, respond))) => begin(request, respond, whose, &handle),
                 Some(Err(error)) => return blame(error),
                 None => return Ok(()),
             },
@@ -93,33 +111,93 @@ where
     }
 }
 
-fn begin<H, F>(request: Request<h2::RecvStream>, mut respond: SendResponse<Bytes>, handle: &H)
+fn begin<H, F>(request: Request<h2::RecvStream>, respond: SendResponse<Bytes>, whose: Whose, handle: &H)
 where
-    H: Fn(Call) -> F,
-    F: Future<Output = Option<Response<Payload>>> + 'static,
+    H: Fn(Stream) -> F,
+    F: Future<Output = Option<Answer>> + 'static,
 {
-    if request.method() == Method::CONNECT {
-        let (head, receive) = request.into_parts();
-        let call = Call::Tunnel(Request::from_parts(head, ()), Tunnel { receive, respond });
-        let handling = handle(call);
-        tokio::task::spawn_local(async move { drop(handling.await) });
+    let (head, receive) = request.into_parts();
+    let switch = switch(&head, whose);
+    if switch == Some(Switch::No) {
+        let request = Request::from_parts(head, Payload::http2(receive));
+        let interims = Interims::default();
+        let handling = handle(Stream::Call(Call { request, switch: Switch::No, interims: interims.clone() }));
+        tokio::task::spawn_local(async move {
+            let mut respond = respond;
+            if let Some(answer) = handled(handling, &mut respond, &interims).await {
+                self::answer(respond, answer).await;
+            }
+        });
         return;
     }
-    let handling = handle(Call::Request(request.map(Payload::http2)));
+    let tunnel = Tunnel { receive, respond };
+    let Some(switch) = switch else {
+        let handling = handle(Stream::Tunnel(Request::from_parts(head, ()), tunnel));
+        tokio::task::spawn_local(async move { drop(handling.await) });
+        return;
+    };
+    let request = Request::from_parts(head, Payload::empty());
+    let interims = Interims::default();
+    let handling = handle(Stream::Call(Call { request, switch, interims: interims.clone() }));
     tokio::task::spawn_local(async move {
-        let response = tokio::select! {
-            biased;
-            response = handling => response,
-            // The client has given up: so do we, and whoever works on it is told by the same reset.
-            _ = poll_fn(|cx| respond.poll_reset(cx)) => None,
-        };
-        if let Some(response) = response {
-            answer(respond, response).await;
+        let mut tunnel = tunnel;
+        match handled(handling, &mut tunnel.respond, &interims).await {
+            Some(Answer::Switched(switched)) => switch_to(tunnel, switched).await,
+            Some(answer) => self::answer(tunnel.respond, answer).await,
+            None => {}
         }
     });
 }
 
-async fn answer(mut respond: SendResponse<Bytes>, response: Response<Payload>) {
+/// What a request asks for besides an answer; `None` for a tunnel of the mesh's own, which is no request at all.
+fn switch(head: &http::request::Parts, whose: Whose) -> Option<Switch> {
+    if whose == Whose::Peer
+        && let Some(protocols) = hop::upgrade(&head.headers)
+    {
+        return Some(Switch::Upgrade(protocols.clone()));
+    }
+    if head.method != Method::CONNECT {
+        return Some(Switch::No);
+    }
+    match head.extensions.get::<Protocol>() {
+        Some(protocol) => Some(Switch::Extended(protocol.clone())),
+        None if whose == Whose::Peer && !hop::is_request(&head.headers) => None,
+        None => Some(Switch::Connect),
+    }
+}
+
+/// Waits for `handling`, and sends what it has to say meanwhile. `None` when the client has given up: then whoever works
+/// on it is stopped.
+async fn handled(
+    handling: impl Future<Output = Option<Answer>>,
+    respond: &mut SendResponse<Bytes>,
+    interims: &Interims,
+) -> Option<Answer> {
+    let mut handling = pin!(handling);
+    poll_fn(|cx: &mut Context<'_>| {
+        let handled = handling.as_mut().poll(cx);
+        while let Some(interim) = interims.next() {
+            // A client that has gone shows below.
+            let _ = respond.send_informational(interim);
+        }
+        if handled.is_ready() {
+            return handled;
+        }
+        match respond.poll_reset(cx) {
+            Poll::Ready(_) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+async fn answer(mut respond: SendResponse<Bytes>, answer: Answer) {
+    let response = match answer {
+        Answer::Message(response) => response,
+        Answer::Reset { code, .. } => return respond.send_reset(code),
+        // Nobody asked for it.
+        Answer::Switched(_) => return respond.send_reset(Code::INTERNAL_ERROR),
+    };
     let (mut head, body) = response.into_parts();
     headers::strip_hop(&mut head.headers);
     head.version = http::Version::HTTP_2;
@@ -131,6 +209,22 @@ async fn answer(mut respond: SendResponse<Bytes>, response: Response<Payload>) {
             tracing::debug!(%error, "an answer could not be sent");
             respond.send_reset(Code::INTERNAL_ERROR);
         }
+    }
+}
+
+/// HTTP/2 knows no 101: to a peer the same is said with 200 and a header of the hop's.
+async fn switch_to(tunnel: Tunnel, switched: Switched) {
+    let mut head = switched.head.clone();
+    let protocol = head.headers_mut().remove(http::header::UPGRADE);
+    headers::strip_hop(head.headers_mut());
+    if let Some(protocol) = protocol.filter(|_| head.status() == StatusCode::SWITCHING_PROTOCOLS) {
+        hop::upgraded(head.headers_mut(), protocol);
+        *head.status_mut() = StatusCode::OK;
+    }
+    *head.version_mut() = http::Version::HTTP_2;
+    match tunnel.open(head) {
+        Ok(client) => switched.carry(client).await,
+        Err(refusal) => tracing::debug!(%refusal, "a switch came too late"),
     }
 }
 

@@ -5,13 +5,16 @@
 
 mod answer;
 mod bytes;
+mod call;
 mod exchange;
 mod headers;
 mod http1;
 mod http2;
+mod send;
 
 pub use answer::refuse;
 pub use bytes::bytes;
-pub use exchange::{Unsent, exchange};
+pub use call::{Answer, Call, Switch, Switched};
+pub use exchange::{Exchanged, Outgoing, Unanswered, exchange};
 pub use http1::serve as http1;
-pub use http2::{Call, Tunnel, serve as http2};
+pub use http2::{Stream, Tunnel, Whose, serve as http2};

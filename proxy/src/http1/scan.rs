@@ -1,0 +1,109 @@
+//! Where a head or a trailer section ends. Looks at every byte once, however they arrive.
+
+use memchr::memchr;
+
+use super::Malformed;
+
+/// Bytes of a head, or of trailers.
+pub const HEAD_MAX: usize = 64 * 1024;
+
+/// Bytes of a request line.
+pub const TARGET_MAX: usize = 16 * 1024;
+
+/// How far a section has been looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scan {
+    /// Bytes looked at.
+    seen: usize,
+    /// Where the current line begins.
+    line: usize,
+    /// Lines that were complete.
+    lines: usize,
+}
+
+impl Scan {
+    /// Looks at what is new in `input`, which begins where the section does. The length of the section, the empty line at
+    /// its end included, once it is there. `first` is whether one empty line may come before it (RFC 9112, section 2.2).
+    ///
+    /// # Errors
+    /// A line ends in LF alone, or it gets too long.
+    pub fn section(&mut self, input: &[u8], first: bool) -> Result<Option<usize>, Malformed> {
+        while let Some(found) = memchr(b'\n', input.get(self.seen..).unwrap_or_default()) {
+            let end = self.seen + found;
+            if end == 0 || input[end - 1] != b'\r' {
+                return Err(Malformed::LineEnd);
+            }
+            let empty = end - 1 == self.line;
+            self.seen = end + 1;
+            self.line = end + 1;
+            self.lines += 1;
+            if self.seen > HEAD_MAX {
+                return Err(self.too_long());
+            }
+            if empty && !(first && self.lines == 1) {
+                return Ok(Some(self.seen));
+            }
+        }
+        self.seen = input.len();
+        if self.seen > HEAD_MAX || (first && self.lines == 0 && self.seen > TARGET_MAX) {
+            return Err(self.too_long());
+        }
+        Ok(None)
+    }
+
+    fn too_long(self) -> Malformed {
+        if self.lines == 0 { Malformed::TargetTooLong } else { Malformed::HeadTooLarge }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn whole(input: &[u8]) -> Result<Option<usize>, Malformed> {
+        Scan::default().section(input, true)
+    }
+
+    #[test]
+    fn a_head_ends_at_its_empty_line() {
+        let head = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+        assert_eq!(whole(head), Ok(Some(head.len())));
+        assert_eq!(whole(&head[..head.len() - 1]), Ok(None));
+        assert_eq!(whole(b"\r\nGET / HTTP/1.0\r\n\r\nmore"), Ok(Some(20)));
+        assert_eq!(Scan::default().section(b"\r\nmore", false), Ok(Some(2)));
+    }
+
+    #[test]
+    fn lines_end_in_both_characters() {
+        for bad in [&b"\n"[..], b"GET / HTTP/1.1\n", b"GET / HTTP/1.1\r\na: b\n\r\n", b"GET / HTTP/1.1\r\n\n"] {
+            assert_eq!(whole(bad), Err(Malformed::LineEnd), "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn too_much_is_told_apart() {
+        assert_eq!(whole(&vec![b'a'; TARGET_MAX + 1]), Err(Malformed::TargetTooLong));
+        let fields = [b"GET / HTTP/1.1\r\n".to_vec(), vec![b'a'; HEAD_MAX]].concat();
+        assert_eq!(whole(&fields), Err(Malformed::HeadTooLarge));
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_do_not_matter(text in "(\r\n|\n|a|b: c|\r){0,12}", cuts in prop::collection::vec(0_usize..40, 0..6)) {
+            let input = text.as_bytes();
+            let mut scan = Scan::default();
+            let mut cuts: Vec<usize> = cuts.into_iter().filter(|cut| *cut < input.len()).collect();
+            cuts.sort_unstable();
+            let mut found = Ok(None);
+            for end in cuts.into_iter().chain([input.len()]) {
+                found = scan.section(&input[..end], true);
+                if found != Ok(None) {
+                    break;
+                }
+            }
+            prop_assert_eq!(found, whole(input));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What a client asks for, and what it gets: the same whichever version of HTTP it speaks.
+
+use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+
+use h2::ext::Protocol;
+use http::{HeaderValue, Request, Response};
+
+use crate::{
+    connect::Pipe,
+    payload::{Payload, Witness},
+    refusal::Refusal,
+};
+
+/// A request.
+pub struct Call {
+    /// The message.
+    pub request: Request<Payload>,
+    /// What it asks for besides an answer. Its body is empty then.
+    pub switch: Switch,
+    /// Where interim answers to it go.
+    pub interims: Interims,
+}
+
+/// What a request asks for besides an answer: that its connection, or stream, carry something else from there on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// Nothing.
+    No,
+    /// One of these protocols, by HTTP/1.1's `Upgrade` (RFC 9110, section 7.8).
+    Upgrade(HeaderValue),
+    /// A tunnel, by CONNECT (RFC 9110, section 9.3.6).
+    Connect,
+    /// This protocol, by the extended CONNECT of HTTP/2 (RFC 8441).
+    Extended(Protocol),
+}
+
+/// Interim answers (1xx) on their way to the client. The receiver looks whenever it has worked on the call.
+#[derive(Clone, Debug, Default)]
+pub struct Interims(Rc<RefCell<VecDeque<Response<()>>>>);
+
+impl Interims {
+    /// Passes one on.
+    pub fn push(&self, interim: Response<()>) {
+        self.0.borrow_mut().push_back(interim);
+    }
+
+    /// The next that was passed on.
+    pub fn next(&self) -> Option<Response<()>> {
+        self.0.borrow_mut().pop_front()
+    }
+}
+
+/// What became of a call.
+pub enum Answer {
+    /// A message.
+    Message(Response<Payload>),
+    /// What was asked for: 101 to an upgrade, 200 to the others.
+    Switched(Switched),
+    /// The server reset the stream. A client of HTTP/2 is passed the same code, another is told.
+    Reset {
+        /// What the server said.
+        code: h2::Reason,
+        /// The same for those who know no codes.
+        refusal: Refusal,
+    },
+}
+
+/// What a call was switched to.
+pub struct Switched {
+    /// How the server agreed.
+    pub head: Response<()>,
+    /// The server's end.
+    pub server: Pipe,
+    /// Hears what the client sends.
+    pub sent: Box<dyn Witness>,
+    /// Hears what the server sends, and the end.
+    pub received: Box<dyn Witness>,
+}
+
+impl Switched {
+    /// Carries bytes between `client` and the server to their end.
+    pub async fn carry(self, client: Pipe) {
+        let Self { server, mut sent, mut received, .. } = self;
+        let carried = super::bytes(client, server).await;
+        sent.passed(carried.sent);
+        sent.ended(!carried.broken);
+        received.passed(carried.received);
+        received.ended(!carried.broken);
+    }
+}
