@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::{Method, Request, Response, Version, header::UPGRADE};
+use http::{
+    Method, Request, Response, Version,
+    header::{CONTENT_LENGTH, UPGRADE},
+};
 use http_body::Body as _;
 use tokio::net::TcpStream;
 
@@ -108,6 +111,7 @@ async fn switch(server: Server, switched: Switched) -> Result<(), Refusal> {
     // Its name for the protocol is the server's answer; everything else of the hop's is ours to say.
     let protocol = head.headers_mut().remove(UPGRADE);
     headers::strip_hop(head.headers_mut());
+    head.headers_mut().remove(CONTENT_LENGTH);
     if let Some(protocol) = protocol {
         head.headers_mut().insert(UPGRADE, protocol);
     }

@@ -8,7 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use h2::{Reason as Code, SendStream, ext::Protocol, server::SendResponse};
-use http::{Method, Request, Response, StatusCode};
+use http::{
+    Method, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, UPGRADE},
+};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -215,8 +218,9 @@ async fn answer(mut respond: SendResponse<Bytes>, answer: Answer) {
 /// HTTP/2 knows no 101: to a peer the same is said with 200 and a header of the hop's.
 async fn switch_to(tunnel: Tunnel, switched: Switched) {
     let mut head = switched.head.clone();
-    let protocol = head.headers_mut().remove(http::header::UPGRADE);
+    let protocol = head.headers_mut().remove(UPGRADE);
     headers::strip_hop(head.headers_mut());
+    head.headers_mut().remove(CONTENT_LENGTH);
     if let Some(protocol) = protocol.filter(|_| head.status() == StatusCode::SWITCHING_PROTOCOLS) {
         hop::upgraded(head.headers_mut(), protocol);
         *head.status_mut() = StatusCode::OK;

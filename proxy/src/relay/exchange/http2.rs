@@ -4,7 +4,10 @@ use std::{future::poll_fn, pin::pin, task::Poll};
 
 use bytes::Bytes;
 use h2::{Reason as Code, SendStream, client::ResponseFuture};
-use http::{Request, Response, StatusCode, header::UPGRADE};
+use http::{
+    Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, UPGRADE},
+};
 use http_body::Body;
 
 use super::{Exchanged, Outgoing, Unanswered};
@@ -24,6 +27,10 @@ pub(super) async fn exchange(mut sender: Multiplexed, mesh: bool, outgoing: Outg
     let Outgoing { request, switch, interims, .. } = outgoing;
     let (mut head, body) = request.into_parts();
     headers::toward_http2(&mut head);
+    if switch != Switch::No {
+        // What follows is no body, and may be longer than none.
+        head.headers.remove(CONTENT_LENGTH);
+    }
     match &switch {
         Switch::Upgrade(protocols) => hop::ask_upgrade(&mut head.headers, protocols.clone()),
         Switch::Extended(protocol) => drop(head.extensions.insert(protocol.clone())),
