@@ -3,8 +3,12 @@
 //! Each test brings up a mesh of its own with `weft up`, in namespaces of its own, so tests share nothing but the machine. They
 //! run as root and as an ordinary user alike.
 
+mod manifest;
 mod mesh;
+mod pods;
 mod wait;
 
+pub use manifest::{App, manifests, service};
 pub use mesh::{Mesh, Running, python, script};
+pub use pods::resident;
 pub use wait::{PATIENCE, eventually};

@@ -111,11 +111,7 @@ impl Mesh {
 
     /// Runs a command that must succeed. Returns what it wrote.
     pub fn succeed(&self, name: &str, command: &[&str]) -> String {
-        let output = self.run(name, command);
-        let told = String::from_utf8_lossy(&output.stdout).into_owned();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{command:?}: {}\n{told}\n{errors}\n--- the mesh said:\n{}", output.status, self.log());
-        told
+        self.told(command, &self.run(name, command))
     }
 
     /// Starts a command inside the mesh and lets it run.
@@ -126,13 +122,8 @@ impl Mesh {
 
     /// A command in the mesh's own network namespace, where its bridge is. Takes util-linux's `nsenter`.
     pub fn on_the_bridge(&self, command: &[&str]) -> Command {
-        let init = eventually("process 1 of the mesh", || descendants(self.program.id()).get(1).copied());
-        let mut enter = Command::new("nsenter");
-        enter.args(["--target", &init.to_string(), "--net"]);
-        if !rustix::process::geteuid().is_root() {
-            // Root's mesh lives in root's own user namespace.
-            enter.args(["--user", "--preserve-credentials"]);
-        }
+        let mut enter = self.enter();
+        enter.arg("--net");
         enter.args(command);
         enter
     }

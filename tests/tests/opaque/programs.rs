@@ -1,4 +1,4 @@
-//! Opaque TCP between real programs: PostgreSQL, Redis, and a gibibyte whose checksum must match.
+//! Real programs: PostgreSQL, Redis, and a gibibyte whose checksum must match.
 
 use std::fs;
 

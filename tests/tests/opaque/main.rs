@@ -1,0 +1,5 @@
+//! Opaque TCP between real programs: whatever works without a mesh works through two sidecars, through one, and the same.
+
+mod endings;
+mod programs;
+mod worlds;

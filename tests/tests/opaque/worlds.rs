@@ -1,0 +1,49 @@
+//! The four ways between two pods: with a sidecar on both ends, on either, on none. The last shows what is right.
+
+use std::fmt;
+
+use tests::{App, Mesh};
+
+/// A way from a client to a server.
+#[derive(Clone, Copy, Debug)]
+pub struct World {
+    client: bool,
+    server: bool,
+}
+
+/// All of them, the one without a mesh last.
+pub const WORLDS: [World; 4] = [
+    World { client: true, server: true },
+    World { client: true, server: false },
+    World { client: false, server: true },
+    World { client: false, server: false },
+];
+
+/// A server in both kinds of pod, `NAME` and `plain-NAME`, with a service of both families.
+pub fn both(name: &str, app: impl Fn(&str) -> App) -> [App; 2] {
+    [app(name).dual_stack(), app(&format!("plain-{name}")).dual_stack().unmeshed()]
+}
+
+/// A pod without a sidecar, to run clients in. Needed in every mesh that [`World::call`] is used in.
+pub fn outside() -> App {
+    App::new("outside", 9, &["sleep", "infinity"]).workload("ports", serde_json::json!([])).unmeshed()
+}
+
+impl World {
+    /// The service to call, of a server made by [`both`].
+    pub fn host(self, name: &str) -> String {
+        if self.server { name.to_owned() } else { format!("plain-{name}") }
+    }
+
+    /// Runs a client that must succeed. Returns what it wrote.
+    pub fn call(self, mesh: &Mesh, command: &[&str]) -> String {
+        if self.client { mesh.succeed("web", command) } else { mesh.succeed_inside("outside-0", command) }
+    }
+}
+
+impl fmt::Display for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |meshed| if meshed { "meshed" } else { "plain" };
+        write!(f, "{} client, {} server", word(self.client), word(self.server))
+    }
+}
