@@ -116,8 +116,7 @@ impl Mesh {
 
     /// Starts a command inside the mesh and lets it run.
     pub fn start(&self, name: &str, command: &[&str]) -> Running {
-        let program = self.command(name, command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("weft run");
-        Running { program }
+        Running::start(self.command(name, command))
     }
 
     /// A command in the mesh's own network namespace, where its bridge is. Takes util-linux's `nsenter`.
@@ -151,6 +150,12 @@ impl Drop for Mesh {
 }
 
 impl Running {
+    /// Starts a command of [`Mesh::command`] or its like.
+    pub fn start(mut command: Command) -> Self {
+        let program = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("weft run, nsenter");
+        Self { program }
+    }
+
     /// Ends it with SIGTERM, or lets it end. Returns what it wrote.
     pub fn stop(mut self) -> Output {
         let _ = kill_process(pid(&self.program), Signal::TERM);

@@ -1,5 +1,7 @@
 //! Opaque TCP between real programs: whatever works without a mesh works through two sidecars, through one, and the same.
 
+mod bulk;
+mod certificate;
+mod databases;
 mod endings;
-mod programs;
 mod worlds;

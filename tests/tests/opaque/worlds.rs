@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use tests::{App, Mesh};
+use serde_json::json;
+use tests::{App, Mesh, Running};
 
 /// A way from a client to a server.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +27,7 @@ pub fn both(name: &str, app: impl Fn(&str) -> App) -> [App; 2] {
 
 /// A pod without a sidecar, to run clients in. Needed in every mesh that [`World::call`] is used in.
 pub fn outside() -> App {
-    App::new("outside", 9, &["sleep", "infinity"]).workload("ports", serde_json::json!([])).unmeshed()
+    App::new("outside", 9, &["sleep", "infinity"]).workload("ports", json!([])).unmeshed()
 }
 
 impl World {
@@ -38,6 +39,11 @@ impl World {
     /// Runs a client that must succeed. Returns what it wrote.
     pub fn call(self, mesh: &Mesh, command: &[&str]) -> String {
         if self.client { mesh.succeed("web", command) } else { mesh.succeed_inside("outside-0", command) }
+    }
+
+    /// Starts a client in a pod called `name`, unless it is to run outside.
+    pub fn start(self, mesh: &Mesh, name: &str, command: &[&str]) -> Running {
+        if self.client { mesh.start(name, command) } else { Running::start(mesh.inside("outside-0", command)) }
     }
 }
 
