@@ -282,8 +282,8 @@ struct Facts {
 async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusal> {
     let world = &walk.world;
     let Call { request, switch, interims } = call;
-    // CONNECT names no path.
-    let path = Some(request.uri().path()).filter(|path| !path.is_empty()).unwrap_or("/");
+    // CONNECT names no path, and OPTIONS may ask about all of them.
+    let path = Some(request.uri().path()).filter(|path| path.starts_with('/')).unwrap_or("/");
     let routed = route::request(&walk.destination(), path, &walk.caller)?;
     let version = if facts.version == Version::HTTP_2 { HttpVersion::Two } else { HttpVersion::One };
     let needs = if matches!(switch, Switch::Extended(_)) { Needs::ExtendedConnect } else { Needs::Version(version) };

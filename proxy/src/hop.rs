@@ -20,6 +20,9 @@ const UPGRADE: HeaderName = HeaderName::from_static("weft-upgrade");
 /// The client wrote its target in absolute form.
 const ABSOLUTE: HeaderName = HeaderName::from_static("weft-absolute");
 
+/// What stands for the host on the hop when an HTTP/1.0 client named none; no host can have this name (RFC 6761).
+pub const NO_HOST: &str = "none.weft.invalid";
+
 /// Why the mesh refused; the only one of these headers that applications may see.
 pub const REASON: HeaderName = HeaderName::from_static("weft-reason");
 

@@ -7,8 +7,10 @@ mod manifest;
 mod mesh;
 mod pods;
 mod wait;
+mod worlds;
 
 pub use manifest::{App, manifests, service};
 pub use mesh::{Mesh, Running, python, script};
 pub use pods::resident;
 pub use wait::{PATIENCE, eventually};
+pub use worlds::{WORLDS, World, both, outside, ways};

@@ -8,7 +8,7 @@ use http::{
 };
 use smallvec::SmallVec;
 
-use crate::http1::AbsoluteForm;
+use crate::{hop, http1::AbsoluteForm};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
@@ -50,7 +50,9 @@ pub fn toward_http2(head: &mut request::Parts) {
     if parts.authority.is_none() {
         parts.authority = host.and_then(|host| Authority::from_maybe_shared(bytes::Bytes::copy_from_slice(host.as_bytes())).ok());
     }
-    parts.scheme = parts.authority.is_some().then(|| parts.scheme.unwrap_or(Scheme::HTTP));
+    // HTTP/1.0 may do without a host, HTTP/2 may not.
+    parts.authority.get_or_insert_with(|| Authority::from_static(hop::NO_HOST));
+    parts.scheme.get_or_insert(Scheme::HTTP);
     let path = parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/")).clone();
     head.uri = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(path));
     head.version = Version::HTTP_2;
@@ -68,7 +70,7 @@ pub fn only_authority(head: &mut request::Parts) {
 pub fn toward_http1(head: &mut request::Parts, version: Version) {
     strip_hop(&mut head.headers);
     // RFC 9113, section 8.3.1: `:authority` is what `Host` is in HTTP/1, and wins over one.
-    if let Some(authority) = head.uri.authority()
+    if let Some(authority) = head.uri.authority().filter(|authority| *authority != hop::NO_HOST)
         && let Ok(host) = HeaderValue::from_str(authority.as_str())
     {
         head.headers.insert(HOST, host);

@@ -20,7 +20,11 @@ pub(super) async fn carry(mut body: Payload, mut send: SendStream<Bytes>) {
         };
         let sent = match frame {
             Some(Ok(frame)) => forward(frame, &mut send, body.is_end_stream()).await,
-            Some(Err(broken)) => return send.send_reset(code(&broken)),
+            Some(Err(broken)) => {
+                // A reset throws away what still waits to be sent: let it go first.
+                tokio::task::yield_now().await;
+                return send.send_reset(code(&broken));
+            }
             None => {
                 // The receiver may have gone; then there is nobody to tell.
                 let _ = send.send_data(Bytes::new(), true);

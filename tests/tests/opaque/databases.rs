@@ -4,12 +4,9 @@
 use std::fs;
 
 use serde_json::json;
-use tests::{App, Mesh, Running, manifests, script};
+use tests::{App, Mesh, Running, WORLDS, World, both, manifests, outside, script};
 
-use crate::{
-    certificate::certificate,
-    worlds::{WORLDS, World, both, outside},
-};
+use crate::certificate::certificate;
 
 /// Longer than any wait of a proxy for a first word.
 const SILENCE_SECONDS: &str = "20";

@@ -1,9 +1,7 @@
 //! The ways in which a connection may end: both halves, one after the other, or broken. Each is told to the other side.
 
 use serde_json::{Value, json};
-use tests::{App, Mesh, manifests, script};
-
-use crate::worlds::{WORLDS, both, outside};
+use tests::{App, Mesh, WORLDS, both, manifests, outside, script};
 
 /// Cases of `endings.py`, and how they end without a mesh.
 type Cases<'a> = &'a [(&'a str, &'a str)];

@@ -4,4 +4,3 @@ mod bulk;
 mod certificate;
 mod databases;
 mod endings;
-mod worlds;

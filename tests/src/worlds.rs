@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde_json::json;
-use tests::{App, Mesh, Running};
+
+use crate::{App, Mesh, Running};
 
 /// A way from a client to a server.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,11 @@ pub const WORLDS: [World; 4] = [
     World { client: false, server: false },
 ];
 
+/// Every way, by IPv4 and by IPv6.
+pub fn ways() -> impl Iterator<Item = (World, &'static str)> {
+    WORLDS.into_iter().flat_map(|world| [(world, "4"), (world, "6")])
+}
+
 /// A server in both kinds of pod, `NAME` and `plain-NAME`, with a service of both families.
 pub fn both(name: &str, app: impl Fn(&str) -> App) -> [App; 2] {
     [app(name).dual_stack(), app(&format!("plain-{name}")).dual_stack().unmeshed()]
@@ -31,6 +37,11 @@ pub fn outside() -> App {
 }
 
 impl World {
+    /// Which ends have one, in words for a script.
+    pub fn sidecars<'a>(self) -> impl Iterator<Item = &'a str> {
+        [(self.client, "client"), (self.server, "server")].into_iter().filter_map(|(there, end)| there.then_some(end))
+    }
+
     /// The service to call, of a server made by [`both`].
     pub fn host(self, name: &str) -> String {
         if self.server { name.to_owned() } else { format!("plain-{name}") }
