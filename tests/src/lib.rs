@@ -10,7 +10,7 @@ mod wait;
 mod worlds;
 
 pub use manifest::{App, manifests, service};
-pub use mesh::{Mesh, Running, python, script};
-pub use pods::resident;
+pub use mesh::{Mesh, Running, go_program, python, script};
+pub use pods::Process;
 pub use wait::{PATIENCE, eventually};
 pub use worlds::{WORLDS, World, both, outside, ways};

@@ -193,6 +193,12 @@ pub fn python() -> String {
     workspace.join("target/python/bin/python").display().to_string()
 }
 
+/// A Go program, as `./check` installs it.
+pub fn go_program(name: &str) -> String {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    workspace.join("target/go/bin").join(name).display().to_string()
+}
+
 /// The program people type, as it was built beside this test.
 fn weft() -> Command {
     let tests = std::env::current_exe().expect("our own path");

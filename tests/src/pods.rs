@@ -1,7 +1,7 @@
-//! Pods of a mesh, from the inside and from the outside.
+//! Pods of a mesh, from the inside and from the outside: one more command there, and what its processes cost.
 
 use std::{
-    fs,
+    fmt, fs,
     process::{Command, Output, Stdio},
 };
 
@@ -13,7 +13,7 @@ impl Mesh {
     pub fn inside(&self, pod: &str, command: &[&str]) -> Command {
         let app = self.app(pod);
         let mut enter = self.enter();
-        enter.args([format!("--net=/proc/{app}/ns/net"), format!("--mount=/proc/{app}/ns/mnt")]);
+        enter.args([format!("--net=/proc/{app}/ns/net"), format!("--mount=/proc/{app}/ns/mnt"), format!("--wd=/proc/{app}/cwd")]);
         enter.arg("--").args(command).stdin(Stdio::null());
         enter
     }
@@ -43,30 +43,46 @@ impl Mesh {
         enter
     }
 
-    /// Process id of the app of a pod, as seen from here.
-    pub fn app(&self, pod: &str) -> u32 {
-        self.process(&format!("HOSTNAME={pod}"))
+    /// The app of a pod.
+    pub fn app(&self, pod: &str) -> Process {
+        self.with_variable(&format!("HOSTNAME={pod}"))
     }
 
-    /// Process id of the sidecar of a pod, as seen from here.
-    pub fn sidecar(&self, pod: &str) -> u32 {
-        self.process(&format!("WEFT_POD={pod}"))
+    /// The sidecar of a pod.
+    pub fn sidecar(&self, pod: &str) -> Process {
+        self.with_variable(&format!("WEFT_POD={pod}"))
     }
 
-    /// The first process of the mesh with this in its environment.
-    fn process(&self, variable: &str) -> u32 {
+    /// The first process of the mesh that was started with `variable`.
+    fn with_variable(&self, variable: &str) -> Process {
         let has = |process: &u32| {
             let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|found| found == variable.as_bytes())
         };
-        eventually(&format!("a process with {variable}"), || self.processes().into_iter().find(has))
+        Process(eventually(&format!("a process with {variable}"), || self.processes().into_iter().find(has)))
     }
 }
 
-/// Memory of a process that is in use, in bytes.
-pub fn resident(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
-    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-    kilobytes * 1024
+/// A process, by its number here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process(u32);
+
+impl Process {
+    /// Memory it has in use, in KiB; none once it has ended.
+    pub fn memory(self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{self}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
+    /// File descriptors it has open; none once it has ended.
+    pub fn descriptors(self) -> Option<usize> {
+        fs::read_dir(format!("/proc/{self}/fd")).ok().map(Iterator::count)
+    }
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
 }
