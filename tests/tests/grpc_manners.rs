@@ -1,0 +1,119 @@
+//! What gRPC clients rely on beyond calls that go well: deadlines, giving up, errors in detail, big and compressed messages,
+//! pings, and being told in gRPC's own words when nobody can answer.
+
+use std::{process::Command, thread};
+
+use tests::{Mesh, python, script};
+
+fn server(name: &str, families: &str, inject: bool) -> String {
+    format!(
+        "
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}, namespace: shop}}
+spec: {{selector: {{app: {name}}}, {families} ports: [{{port: 50051}}]}}
+---
+apiVersion: weft.dev/v1alpha1
+kind: Workload
+metadata: {{name: {name}, namespace: shop, labels: {{app: {name}}}}}
+spec:
+  command: [{}, {}, '50051']
+  inject: {inject}
+  serviceAccountName: {name}
+  ports: [{{containerPort: 50051}}]
+  readinessProbe: {{tcpSocket: {{port: 50051}}, periodSeconds: 0.1}}
+---",
+        python(),
+        script("grpc_manners_server.py")
+    )
+}
+
+const STRANGER: &str = "
+apiVersion: weft.dev/v1alpha1
+kind: Workload
+metadata: {name: stranger, namespace: shop}
+spec: {inject: false, command: [sleep, infinity]}
+";
+
+/// A service without a pod, and one whose pod does not listen where the service says.
+const NOBODY: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: ghost, namespace: shop}
+spec: {selector: {app: ghost}, ports: [{port: 50051}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shut, namespace: shop}
+spec: {selector: {app: shut}, ports: [{port: 50051, targetPort: 9}]}
+---
+apiVersion: weft.dev/v1alpha1
+kind: Workload
+metadata: {name: shut, namespace: shop, labels: {app: shut}}
+spec:
+  command: [sleep, infinity]
+  serviceAccountName: shut
+  ports: [{containerPort: 9}]
+  readinessProbe: {exec: {command: ['true']}, periodSeconds: 0.1}
+---";
+
+/// What `grpc_manners_client.py` has to say.
+const HELD: [&str; 16] = [
+    "a deadline ends a call",
+    "its server hears of it",
+    "a server knows how much time is left",
+    "a cancelled stream is heard of",
+    "so is a cancelled call without an answer",
+    "an error keeps its code",
+    "and its words",
+    "and its details, byte for byte",
+    "and what else was said",
+    "initial metadata comes back whole",
+    "trailing metadata comes back whole",
+    "8 MiB go there and back",
+    "and so they do compressed",
+    "pings from both sides disturb no silence",
+    "a method that is not there is told",
+    "a server that dies is told before it answered",
+];
+
+fn all_held(mut client: Command, between: &str) {
+    let output = client.output().expect("python");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let held: Vec<&str> = told.lines().collect();
+    assert_eq!(held, HELD, "{between}:\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn calls_go_wrong_and_well_as_they_do_without_sidecars() {
+    // Each client has a server of its own, since it ends it.
+    let servers = [("meshed", "", true), ("six", "ipFamilies: [IPv6],", true), ("plain", "", false), ("called", "", true)];
+    let manifests = servers.map(|(name, families, inject)| server(name, families, inject)).concat();
+    let mesh = Mesh::up(&format!("{manifests}{STRANGER}"));
+    for pod in ["meshed-0", "six-0", "plain-0", "called-0", "stranger-0"] {
+        mesh.ready(pod);
+    }
+    let (python, client) = (&python(), &script("grpc_manners_client.py"));
+    thread::scope(|scope| {
+        for server in ["meshed", "six", "plain"] {
+            let command = mesh.command(&format!("to-{server}"), &[python, client, &format!("{server}:50051")]);
+            scope.spawn(move || all_held(command, &format!("from a meshed pod to {server}")));
+        }
+        let command = mesh.inside("stranger-0", &[python, client, "called:50051"]);
+        scope.spawn(move || all_held(command, "from a pod without a sidecar"));
+    });
+}
+
+#[test]
+fn whoever_calls_where_nobody_answers_is_told_why() {
+    let mesh = Mesh::up(NOBODY.trim_end_matches("---"));
+    mesh.ready("shut-0");
+    let told = mesh.succeed("web", &[&python(), &script("grpc_refused.py"), "ghost:50051", "shut:50051"]);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 2, "{told}");
+    assert!(
+        lines[0].starts_with("ghost:50051 UNAVAILABLE no_endpoint weft: ghost.shop.svc.cluster.local:50051 has no"),
+        "{told}"
+    );
+    assert!(lines[1].starts_with("shut:50051 UNAVAILABLE connect_refused weft: "), "{told}");
+}
