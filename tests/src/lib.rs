@@ -10,7 +10,7 @@ mod wait;
 mod worlds;
 
 pub use manifest::{App, manifests, service};
-pub use mesh::{Mesh, Running, go_program, python, script};
+pub use mesh::{Mesh, Running, go_program, program, python, script};
 pub use pods::Process;
 pub use wait::{PATIENCE, eventually};
 pub use worlds::{WORLDS, World, both, outside, ways};

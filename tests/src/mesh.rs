@@ -199,11 +199,16 @@ pub fn go_program(name: &str) -> String {
     workspace.join("target/go/bin").join(name).display().to_string()
 }
 
-/// The program people type, as it was built beside this test.
-fn weft() -> Command {
+/// A program of ours, as it was built beside this test.
+pub fn program(name: &str) -> Command {
     let tests = std::env::current_exe().expect("our own path");
-    let built: PathBuf = tests.ancestors().nth(2).expect("the target folder").join("weft");
+    let built: PathBuf = tests.ancestors().nth(2).expect("the target folder").join(name);
     Command::new(built)
+}
+
+/// The program people type.
+fn weft() -> Command {
+    program("weft")
 }
 
 fn follow(pipe: impl Read + Send + 'static, log: Arc<Mutex<String>>) {
