@@ -19,6 +19,7 @@ import urllib.request
 HOST, PORT, METRICS = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 OURS = (os.environ.get("ALPN", "weft/1"),)
 HANDSHAKE, DATA, ALERT = 22, 23, 21
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 CASES = {}
 
@@ -209,6 +210,13 @@ def record_of_no_kind_after_hello():
 
 
 @case
+def another_protocol_inside():
+    made = context()
+    made.load_cert_chain("web.pem", "web-key.pem")
+    return shake(made)
+
+
+@case
 def only_tls_1_2():
     return shake(context(versions=(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2)))
 
@@ -271,7 +279,7 @@ def lengths_that_lie():
 
 @case
 def hello_for_h2():
-    return shake(context(alpn=("h2",)), say=b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+    return shake(context(alpn=("h2",)), say=PREFACE)
 
 
 @case
@@ -324,7 +332,7 @@ def patience(line):
 def shows(name):
     made = context()
     made.load_cert_chain(f"{name}.pem", f"{name}-key.pem")
-    return shake(made)
+    return shake(made, say=PREFACE)
 
 
 def counted():

@@ -2,5 +2,6 @@
 
 mod authority;
 mod cases;
+mod certificates;
 mod control;
 mod inbound;
