@@ -165,6 +165,19 @@ def hello_byte_by_byte():
 
 
 @case
+def hello_with_a_pause():
+    """As when the network loses its second segment."""
+
+    def send(line, data):
+        middle = len(data) // 2 if data[:1] == bytes([HANDSHAKE]) else 0
+        line.sendall(data[:middle])
+        time.sleep(0.2 if middle else 0)
+        line.sendall(data[middle:])
+
+    return shake(context(), send)
+
+
+@case
 def hello_in_records_of_one_byte():
     def send(line, data):
         if data[:1] != bytes([HANDSHAKE]):

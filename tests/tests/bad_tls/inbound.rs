@@ -36,6 +36,7 @@ spec: {command: [sleep, infinity]}
 const MESH: &[Case] = &[
     ("no certificate", "alert certificate required", "client_certificate=1"),
     ("hello byte by byte", "alert certificate required", "client_certificate=1"),
+    ("hello with a pause", "alert certificate required", "client_certificate=1"),
     ("hello in records of one byte", "alert certificate required", "client_certificate=1"),
     ("mesh beside h2", "alert certificate required", "client_certificate=1"),
     ("shows foreign", "alert", "client_certificate=1"),

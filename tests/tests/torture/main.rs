@@ -1,5 +1,6 @@
 //! Beside every kind of abuser, good clients notice nothing; what abuse costs a sidecar is bounded, and given back.
 
+mod slow;
 mod world;
 
 use world::World;
