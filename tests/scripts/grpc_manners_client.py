@@ -77,7 +77,7 @@ check("and what else was said", trailers["x-why"] == "because", trailers)
 sent = (("x-text", "plain"), ("x-twice", "1"), ("x-twice", "2"), ("x-any-bin", bytes(range(255, -1, -1))), ("x-long", "l" * 6000))
 _, call = unary("Metadata").with_call(b"", timeout=20, metadata=sent)
 for part, back in (("initial", call.initial_metadata()), ("trailing", call.trailing_metadata())):
-    check(f"{part} metadata comes back whole", sorted((k, v) for k, v in back if k.startswith("x-")) == sorted(sent), back)
+    check(f"{part} metadata comes back whole", sorted((k, v) for k, v in back if k.startswith("x-") and k != "x-forwarded-for") == sorted(sent), back)
 
 noise = os.urandom(1 << 20) * 8
 check("8 MiB go there and back", unary("Echo")(noise, timeout=60) == noise)
