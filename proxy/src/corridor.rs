@@ -50,7 +50,7 @@ pub async fn walk(conn: Accepted, side: Side, world: Rc<World>) -> Result<(), Re
     let caller = Caller { address: conn.client, identity: None };
     let walk = Rc::new(Walk::new(side, caller, (version, destination), world));
     let world = &walk.world;
-    let drain = world.drain.clone();
+    let (drain, limits) = (world.drain.clone(), world.settings.limits);
     match detect::protocol(conn, expected, world, open(&walk, None)).await? {
         Detected::Bytes { client, server } => {
             let server = match server {
@@ -62,15 +62,15 @@ pub async fn walk(conn: Accepted, side: Side, world: Rc<World>) -> Result<(), Re
         }
         Detected::Requests { client, version: HttpVersion::One } => {
             let head_max = world.settings.head_timeout;
-            relay::http1(client, drain, head_max, |call| forward(walk.clone(), call)).await
+            relay::http1(client, head_max, limits, drain, |call| forward(walk.clone(), call)).await
         }
         Detected::Requests { client, version: HttpVersion::Two } => {
             let walk = walk.clone();
-            relay::http2(client, Whose::App, drain, move |stream| serve(walk.clone(), stream)).await
+            relay::http2(client, Whose::App, limits, drain, move |stream| serve(walk.clone(), stream)).await
         }
         Detected::Mesh(peer) => {
             let walk = Rc::new(walk.of_peer(detect::peer(&peer)?));
-            relay::http2(*peer, Whose::Peer, drain, move |stream| serve(walk.clone(), stream)).await
+            relay::http2(*peer, Whose::Peer, limits, drain, move |stream| serve(walk.clone(), stream)).await
         }
     }
 }

@@ -37,7 +37,6 @@ mod hop;
 mod http1;
 mod identity;
 mod init;
-mod limits;
 mod line;
 mod meter;
 mod payload;

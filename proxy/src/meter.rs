@@ -57,7 +57,7 @@ impl Witness for Meter {
         // A server that answered before it had read the whole request may be left with the rest of it on the line.
         let whole = sent.as_ref().is_none_or(Tally::is_complete);
         if let Some(line) = self.line.take().filter(|_| complete && whole) {
-            self.world.lines.give_back(line);
+            self.world.lines.give_back(line, self.world.settings.limits);
         }
         self.world.recorder.on(Event::Request {
             edge,

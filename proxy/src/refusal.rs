@@ -83,6 +83,10 @@ pub enum Reason {
     TunnelRefused,
     /// The client sent something its protocol forbids.
     BadRequest,
+    /// What the client sent is larger than this proxy takes.
+    TooLarge,
+    /// The client sent more of what costs us and not itself than anybody means well with.
+    ClientFlood,
     /// The client went away in the middle.
     ClientAborted,
     /// The app cannot be asked for the protocol that the client would switch to.
@@ -95,7 +99,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason there is, for tables and for metrics that start at zero.
-    pub const ALL: [Reason; 22] = [
+    pub const ALL: [Reason; 24] = [
         Reason::NotRedirected,
         Reason::RedirectLoop,
         Reason::TooManyConnections,
@@ -114,6 +118,8 @@ impl Reason {
         Reason::ServerCertificate,
         Reason::TunnelRefused,
         Reason::BadRequest,
+        Reason::TooLarge,
+        Reason::ClientFlood,
         Reason::ClientAborted,
         Reason::NotSwitchable,
         Reason::BadResponse,
@@ -136,6 +142,8 @@ impl Reason {
             | Self::TunnelRefused => Room::Connect,
             Self::ClientSlow
             | Self::BadRequest
+            | Self::TooLarge
+            | Self::ClientFlood
             | Self::ClientAborted
             | Self::NotSwitchable
             | Self::BadResponse
@@ -151,6 +159,8 @@ impl Reason {
             | Self::MalformedTls
             | Self::ClientCertificate
             | Self::BadRequest
+            | Self::TooLarge
+            | Self::ClientFlood
             | Self::ClientAborted
             | Self::NoRoute => Fault::Client,
             Self::NoEndpoint
@@ -174,6 +184,8 @@ impl Reason {
         match self {
             Self::BadRequest | Self::MalformedTls | Self::ClientSilent | Self::ClientAborted => StatusCode::BAD_REQUEST,
             Self::ClientSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::ClientFlood => StatusCode::TOO_MANY_REQUESTS,
             Self::NotSwitchable => StatusCode::NOT_IMPLEMENTED,
             Self::ClientCertificate => StatusCode::FORBIDDEN,
             Self::NoRoute => StatusCode::NOT_FOUND,
@@ -198,6 +210,7 @@ impl Reason {
             StatusCode::FORBIDDEN => 7,
             StatusCode::NOT_FOUND | StatusCode::NOT_IMPLEMENTED => 12,
             StatusCode::REQUEST_TIMEOUT => 4,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS => 8,
             StatusCode::GATEWAY_TIMEOUT => 4,
             _ => 14,
         }
@@ -224,6 +237,8 @@ impl Reason {
             Self::ServerCertificate => "server_certificate",
             Self::TunnelRefused => "tunnel_refused",
             Self::BadRequest => "bad_request",
+            Self::TooLarge => "too_large",
+            Self::ClientFlood => "client_flood",
             Self::ClientAborted => "client_aborted",
             Self::NotSwitchable => "not_switchable",
             Self::BadResponse => "bad_response",

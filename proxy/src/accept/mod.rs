@@ -11,10 +11,11 @@ use std::{
     time::Duration,
 };
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
+    config::SILENCE_MAX,
     events::{Direction, Event},
     refusal::{Reason, Refusal},
     world::World,
@@ -144,6 +145,10 @@ fn admit(stream: TcpStream, door: &Door, world: &World) -> Result<Accepted, Refu
         return Err(Refusal::new(Reason::RedirectLoop, detail));
     }
     stream.set_nodelay(true).map_err(gone)?;
+    // A client that vanished without a word must not hold its connection, and its server, for ever.
+    let options = SockRef::from(&stream);
+    options.set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENCE_MAX)).map_err(gone)?;
+    options.set_tcp_user_timeout(Some(SILENCE_MAX)).map_err(gone)?;
     Ok(Accepted { stream, client, destination })
 }
 

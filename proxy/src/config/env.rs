@@ -4,7 +4,7 @@
 
 use std::{fmt, net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
 
-use super::{Control, Me, Ports, Settings};
+use super::{Control, Limits, Me, Ports, Settings};
 
 /// Something that holds variables; in tests it is a list.
 pub trait Environment {
@@ -68,9 +68,11 @@ fn fill(form: &mut Form<'_>, with_control: bool) -> Option<Settings> {
     let connect_timeout = form.duration("WEFT_CONNECT_TIMEOUT_MS", 2_000, 10..=300_000);
     // Long enough for control to restart (about 2 s) while a new destination is dialled.
     let discovery_timeout = form.duration("WEFT_DISCOVERY_TIMEOUT_MS", 5_000, 10..=300_000);
-    // Less than Kubernetes' default grace period of 30 s, so that we end before we are killed.
     let head_timeout = form.duration("WEFT_HEAD_TIMEOUT_MS", 30_000, 10..=3_600_000);
+    let handshake_timeout = form.duration("WEFT_HANDSHAKE_TIMEOUT_MS", 10_000, 10..=300_000);
+    let limits = form.limits();
     let forwarded = form.parsed("WEFT_FORWARDED", "append");
+    // Less than Kubernetes' default grace period of 30 s, so that we end before we are killed.
     let drain_timeout = form.duration("WEFT_DRAIN_TIMEOUT_MS", 25_000, 0..=3_600_000);
     let access_log = form.flag("WEFT_ACCESS_LOG");
     let log = form.log("WEFT_LOG", "info");
@@ -88,6 +90,8 @@ fn fill(form: &mut Form<'_>, with_control: bool) -> Option<Settings> {
         discovery_timeout: discovery_timeout?,
         drain_timeout: drain_timeout?,
         head_timeout: head_timeout?,
+        handshake_timeout: handshake_timeout?,
+        limits: limits?,
         forwarded: forwarded?,
         access_log: access_log?,
         log: log?,
@@ -143,6 +147,31 @@ impl Form<'_> {
             token: PathBuf::from(token?),
             mark,
         })
+    }
+
+    fn limits(&mut self) -> Option<Limits> {
+        let head_bytes = self.small("WEFT_HEAD_BYTES_MAX", 64 << 10, 4 << 10..=1 << 20);
+        let line_bytes = self.small("WEFT_HTTP1_LINE_BYTES_MAX", 16 << 10, 1 << 10..=1 << 20);
+        let idle_lines = self.number("WEFT_HTTP1_IDLE_MAX", 256, 0..=100_000);
+        // Less than most servers keep theirs, so that it is we who close.
+        let idle_time = self.duration("WEFT_HTTP1_IDLE_TIMEOUT_MS", 60_000, 10..=3_600_000);
+        let streams = self.small("WEFT_HTTP2_STREAMS_MAX", 10_000, 1..=1_000_000);
+        let stream_window = self.small("WEFT_HTTP2_STREAM_WINDOW_BYTES", 1 << 20, 64 << 10..=1 << 30);
+        let connection_window = self.small("WEFT_HTTP2_CONNECTION_WINDOW_BYTES", 16 << 20, 64 << 10..=1 << 30);
+        Some(Limits {
+            head_bytes: head_bytes?,
+            line_bytes: line_bytes?,
+            idle_lines: idle_lines?,
+            idle_time: idle_time?,
+            streams: streams?,
+            stream_window: stream_window?,
+            connection_window: connection_window?,
+        })
+    }
+
+    /// A number that fits into 32 bits, as all in `range` do.
+    fn small(&mut self, name: &'static str, default: usize, range: RangeInclusive<usize>) -> Option<u32> {
+        self.number(name, default, range).and_then(|number| u32::try_from(number).ok())
     }
 
     fn port(&mut self, name: &'static str, default: u16) -> Option<u16> {

@@ -1,7 +1,9 @@
 //! What an operator may set: strings in (`env`), types out. Nothing else reads the environment.
 
 mod env;
+mod limits;
 mod settings;
 
 pub use env::read;
+pub use limits::{FRAME_MAX, Limits, SILENCE_MAX};
 pub use settings::{Control, Forwarded, HostPort, Me, Ports, Settings};

@@ -4,6 +4,8 @@ use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use certs::name::TrustDomain;
 
+use super::Limits;
+
 /// Everything that can be set, fixed for the life of the process.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -30,6 +32,10 @@ pub struct Settings {
     /// How long a client may take from the first byte of a request's head to its last, and from the first byte of a
     /// connection to showing what it speaks. 10 ms to 1 h.
     pub head_timeout: Duration,
+    /// How long a peer may take for its side of a mesh handshake. 10 ms to 5 min.
+    pub handshake_timeout: Duration,
+    /// What a connection of HTTP may cost.
+    pub limits: Limits,
     /// What an app is told of where a call to it comes from.
     pub forwarded: Forwarded,
     /// Write a line for every request and connection.

@@ -11,16 +11,16 @@ use std::{
 use foldhash::HashMap;
 
 use super::{dials::Dial, tcp};
-use crate::{clock, http1::Line, refusal::Refusal, world::World};
+use crate::{
+    clock,
+    config::Limits,
+    http1::{Line, Room},
+    refusal::Refusal,
+    world::World,
+};
 
-/// Idle connections kept per endpoint; the oldest are closed first.
-const IDLE_MAX: usize = 256;
-
-/// How long an idle connection is kept. Many a server closes sooner, and that is noticed.
-const KEPT: Duration = Duration::from_secs(60);
-
-/// How often idle connections are looked through, for as long as there are any.
-const SWEEP: Duration = Duration::from_secs(15);
+/// How often idle connections are looked through, for as long as there are any: at the latest.
+const SWEEP_MAX: Duration = Duration::from_secs(15);
 
 /// A connection that carries one request at a time.
 #[derive(Debug)]
@@ -53,19 +53,19 @@ impl Pool {
             }
         }
         let (stream, dial) = tcp::dial(endpoint, world).await?;
-        Ok(Http1Line { line: Line::new(stream), endpoint, dial })
+        Ok(Http1Line { line: Line::new(stream, Room::from(&world.settings.limits)), endpoint, dial })
     }
 
     /// Keeps a connection for the next request.
-    pub(super) fn give_back(&self, line: Http1Line) {
+    pub(super) fn give_back(&self, line: Http1Line, limits: Limits) {
         let mut lines = self.0.lines.borrow_mut();
         let idle = lines.entry(line.endpoint).or_default();
-        if idle.len() >= IDLE_MAX {
+        idle.push_back((clock::now(), line));
+        if idle.len() > limits.idle_lines {
             idle.pop_front();
         }
-        idle.push_back((clock::now(), line));
         if !self.0.swept.replace(true) {
-            tokio::task::spawn_local(sweep(Rc::downgrade(&self.0)));
+            tokio::task::spawn_local(sweep(Rc::downgrade(&self.0), limits.idle_time));
         }
     }
 
@@ -81,10 +81,10 @@ impl Idle {
     }
 
     /// Closes what was idle too long, or was closed by its server. Says whether anything is left.
-    fn sweep(&self, now: Instant) -> bool {
+    fn sweep(&self, now: Instant, kept: Duration) -> bool {
         let mut lines = self.lines.borrow_mut();
         lines.retain(|_, idle| {
-            idle.retain(|(since, line)| now.saturating_duration_since(*since) < KEPT && line.line.is_fit());
+            idle.retain(|(since, line)| now.saturating_duration_since(*since) < kept && line.line.is_fit());
             !idle.is_empty()
         });
         !lines.is_empty()
@@ -92,11 +92,11 @@ impl Idle {
 }
 
 /// Looks through idle connections until there are none: an idle proxy sleeps.
-async fn sweep(idle: Weak<Idle>) {
+async fn sweep(idle: Weak<Idle>, kept: Duration) {
     loop {
-        tokio::time::sleep(SWEEP).await;
+        tokio::time::sleep(kept.min(SWEEP_MAX)).await;
         let Some(idle) = idle.upgrade() else { return };
-        if !idle.sweep(clock::now()) {
+        if !idle.sweep(clock::now(), kept) {
             idle.swept.set(false);
             return;
         }

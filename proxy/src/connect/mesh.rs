@@ -31,7 +31,7 @@ pub(super) async fn connect(endpoint: Arc<Endpoint>, world: Rc<World>) -> Result
         // Peers are told by their SPIFFE ID; an address as server name keeps SNI off the wire.
         let stream = connector.connect(ServerName::from(address.ip()), stream).await.map_err(|error| refuse(address, &error))?;
         world.recorder.on(Event::Handshake { direction: Direction::Outbound });
-        multiplex::handshake(address, stream, dial).await
+        multiplex::handshake(address, stream, dial, world.settings.limits).await
     };
     tokio::time::timeout(patience, opening).await.unwrap_or_else(|_| {
         let seconds = patience.as_secs_f32();

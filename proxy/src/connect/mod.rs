@@ -12,7 +12,7 @@ mod tcp;
 
 use std::{net::SocketAddr, rc::Rc};
 
-use crate::{balance::Chosen, events::HttpVersion, refusal::Refusal, world::World};
+use crate::{balance::Chosen, config::Limits, events::HttpVersion, refusal::Refusal, world::World};
 
 pub use dials::Dials;
 pub use http1::Http1Line;
@@ -49,8 +49,8 @@ pub struct Lines {
 
 impl Lines {
     /// Takes back an HTTP/1.1 line whose answer has ended.
-    pub fn give_back(&self, line: Http1Line) {
-        self.http1.give_back(line);
+    pub fn give_back(&self, line: Http1Line, limits: Limits) {
+        self.http1.give_back(line, limits);
     }
 
     /// Begins nothing new on lines to `endpoint`. What runs there may end.

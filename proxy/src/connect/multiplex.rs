@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::dials::Dial;
 use crate::{
-    limits,
+    config::{FRAME_MAX, Limits},
     refusal::{Reason, Refusal},
 };
 
@@ -77,15 +77,15 @@ pub(super) async fn takes_extended_connect(sender: &Multiplexed) -> bool {
 }
 
 /// Speaks the client's side of HTTP/2's opening on `stream`.
-pub(super) async fn handshake<S>(endpoint: SocketAddr, stream: S, dial: Dial) -> Result<Opened, Refusal>
+pub(super) async fn handshake<S>(endpoint: SocketAddr, stream: S, dial: Dial, limits: Limits) -> Result<Opened, Refusal>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let handshake = h2::client::Builder::new()
-        .initial_window_size(limits::STREAM_WINDOW)
-        .initial_connection_window_size(limits::CONNECTION_WINDOW)
-        .max_frame_size(limits::FRAME_MAX)
-        .max_header_list_size(limits::HEADERS_MAX)
+        .initial_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .max_frame_size(FRAME_MAX)
+        .max_header_list_size(limits.head_bytes)
         .enable_push(false)
         .handshake(stream)
         .await;

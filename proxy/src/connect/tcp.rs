@@ -1,18 +1,16 @@
 //! Dialling an endpoint over TCP.
 
-use std::{io, net::SocketAddr, rc::Rc, time::Duration};
+use std::{io, net::SocketAddr, rc::Rc};
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
 
 use super::{dials::Dial, multiplex};
 use crate::{
+    config::SILENCE_MAX,
     refusal::{Reason, Refusal},
     world::World,
 };
-
-/// Bytes that stay unacknowledged for so long mean that the peer is gone.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Dials `endpoint`. The socket carries our mark, so that the redirect rules let it pass.
 pub(super) async fn dial(endpoint: SocketAddr, world: &World) -> Result<(TcpStream, Dial), Refusal> {
@@ -37,7 +35,7 @@ pub(super) async fn dial(endpoint: SocketAddr, world: &World) -> Result<(TcpStre
 /// A plaintext HTTP/2 connection to an endpoint without a sidecar.
 pub(super) async fn multiplexed(endpoint: SocketAddr, world: Rc<World>) -> Result<multiplex::Opened, Refusal> {
     let (stream, dial) = dial(endpoint, &world).await?;
-    multiplex::handshake(endpoint, stream, dial).await
+    multiplex::handshake(endpoint, stream, dial, world.settings.limits).await
 }
 
 fn begin(endpoint: SocketAddr, mark: Option<u32>) -> io::Result<Socket> {

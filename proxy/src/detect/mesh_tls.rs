@@ -1,6 +1,6 @@
 //! Telling mesh TLS from the app's own, and ending it.
 
-use std::{io, time::Duration};
+use std::io;
 
 use certs::{name::SpiffeId, tls::MESH_ALPN, verify};
 use rustls::server::{Accepted, Acceptor};
@@ -13,9 +13,6 @@ use crate::{
     refusal::{Reason, Refusal},
     world::World,
 };
-
-/// A peer that has not finished its handshake by then is let go.
-const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// A ClientHello being read; it may come in many pieces.
 #[derive(Default)]
@@ -65,13 +62,17 @@ pub(super) async fn finish(hello: Accepted, client: Peeked, world: &World) -> Re
     // The bytes read so far are all inside `hello`: `Hello::read` insists on it.
     let (_, stream) = client.into_parts();
     let handshake = StartHandshake::from_parts(hello, stream).into_stream(identity.mesh_server());
-    match tokio::time::timeout(HANDSHAKE_MAX, handshake).await {
+    let patience = world.settings.handshake_timeout;
+    match tokio::time::timeout(patience, handshake).await {
         Ok(Ok(stream)) => {
             world.recorder.on(Event::Handshake { direction: Direction::Inbound });
             Ok(stream)
         }
         Ok(Err(error)) => Err(refuse(&error)),
-        Err(_) => Err(Refusal::new(Reason::MalformedTls, "the peer did not finish its mesh handshake within 10 s")),
+        Err(_) => {
+            let seconds = patience.as_secs_f32();
+            Err(Refusal::new(Reason::ClientSlow, format!("the peer did not finish its mesh handshake within {seconds} s")))
+        }
     }
 }
 

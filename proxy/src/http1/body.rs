@@ -74,7 +74,7 @@ impl Body {
         let mut input = self.conn.input().borrow_mut();
         match &mut self.left {
             Left::Nothing => Ok(Piece::End(None)),
-            Left::Chunked(chunks) => chunks.read(&mut input),
+            Left::Chunked(chunks) => chunks.read(&mut input, self.conn.room()),
             Left::UntilClose | Left::Exact(_) if input.is_empty() => Ok(Piece::NeedMore),
             Left::UntilClose => Ok(Piece::Data(input.split().freeze())),
             Left::Exact(left) => {

@@ -4,7 +4,10 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use memchr::memchr;
 
-use super::{Malformed, head, scan::Scan};
+use super::{
+    Malformed, head,
+    scan::{Room, Scan},
+};
 
 /// Bytes of the line that says how long a chunk is, its extensions included.
 const SIZE_LINE_MAX: usize = 1024;
@@ -35,7 +38,7 @@ pub enum Piece {
 
 impl Chunks {
     /// Reads what it can off the front of `input`.
-    pub fn read(&mut self, input: &mut BytesMut) -> Result<Piece, Malformed> {
+    pub fn read(&mut self, input: &mut BytesMut, room: Room) -> Result<Piece, Malformed> {
         loop {
             match self {
                 Self::Size => {
@@ -69,7 +72,7 @@ impl Chunks {
                     _ => return Err(Malformed::ChunkEnd),
                 },
                 Self::Trailers(scan) => {
-                    let Some(length) = scan.section(input, false)? else { return Ok(Piece::NeedMore) };
+                    let Some(length) = scan.section(input, false, room)? else { return Ok(Piece::NeedMore) };
                     let section = input.split_to(length).freeze();
                     let trailers = (length > 2).then(|| head::trailers(section)).transpose()?;
                     return Ok(Piece::End(trailers));
@@ -109,7 +112,7 @@ mod tests {
         let (mut chunks, mut input, mut body) = (Chunks::Size, BytesMut::new(), Vec::new());
         let mut pieces = pieces.iter();
         loop {
-            match chunks.read(&mut input)? {
+            match chunks.read(&mut input, Room { head: 1 << 10, line: 0 })? {
                 Piece::NeedMore => input.extend_from_slice(pieces.next().ok_or(Malformed::Incomplete)?),
                 Piece::Data(data) => body.extend_from_slice(&data),
                 Piece::End(trailers) => return Ok((body, trailers, input.to_vec())),

@@ -11,6 +11,7 @@ use super::{
     conn::Lost,
     framing::{self, Length},
     head,
+    scan::Room,
     write::{self, Outbox, Way},
 };
 
@@ -60,8 +61,8 @@ pub enum Failed<B, E> {
 
 impl Line {
     /// A line on a connection that was just opened.
-    pub fn new(stream: TcpStream) -> Self {
-        Self { conn: Conn::new(stream, BytesMut::new()), used: false }
+    pub fn new(stream: TcpStream, room: Room) -> Self {
+        Self { conn: Conn::new(stream, BytesMut::new(), room), used: false }
     }
 
     /// Whether its server still seems to keep it.

@@ -13,7 +13,11 @@ use bytes::{Bytes, BytesMut};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-use super::{Malformed, scan::Scan, write::Outbox};
+use super::{
+    Malformed,
+    scan::{Room, Scan},
+    write::Outbox,
+};
 
 /// Room for one read of a head.
 const READ: usize = 8 * 1024;
@@ -46,6 +50,7 @@ pub(super) enum Reading {
 #[derive(Debug)]
 pub struct Conn {
     stream: TcpStream,
+    room: Room,
     input: RefCell<BytesMut>,
     ended: Cell<bool>,
     reading: Cell<Reading>,
@@ -54,10 +59,11 @@ pub struct Conn {
 }
 
 impl Conn {
-    /// A connection of which `seen` was read already.
-    pub fn new(stream: TcpStream, seen: BytesMut) -> Rc<Self> {
+    /// A connection of which `seen` was read already, and whose heads have `room`.
+    pub fn new(stream: TcpStream, seen: BytesMut, room: Room) -> Rc<Self> {
         Rc::new(Self {
             stream,
+            room,
             input: RefCell::new(seen),
             ended: Cell::new(false),
             reading: Cell::new(Reading::Between),
@@ -82,6 +88,10 @@ impl Conn {
         }
         let mut cx = Context::from_waker(Waker::noop());
         self.poll_fill(&mut cx, READ).is_pending()
+    }
+
+    pub(super) fn room(&self) -> Room {
+        self.room
     }
 
     pub(super) fn reading(&self) -> Reading {
@@ -139,7 +149,7 @@ impl Conn {
     pub(super) async fn head(&self) -> Result<Option<Bytes>, Lost> {
         let mut scan = Scan::default();
         loop {
-            let found = scan.section(&self.input.borrow(), true).map_err(Lost::Malformed)?;
+            let found = scan.section(&self.input.borrow(), true, self.room).map_err(Lost::Malformed)?;
             if let Some(length) = found {
                 return Ok(Some(self.input.borrow_mut().split_to(length).freeze()));
             }

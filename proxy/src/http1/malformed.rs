@@ -17,13 +17,13 @@ pub enum Malformed {
     Method,
     /// The target has none of the four forms, or characters no target has.
     Target,
-    /// It is longer than [`super::scan::TARGET_MAX`].
+    /// Its line is longer than there is room for.
     TargetTooLong,
     /// A version other than 1.0 and 1.1.
     Version,
     /// A header field is none: no token before its colon, a fold, a control character.
     Field,
-    /// The head, or the trailers, are longer than [`super::scan::HEAD_MAX`], or have more fields than
+    /// The head, or the trailers, are longer than there is room for, or have more fields than
     /// [`super::head::FIELDS_MAX`].
     HeadTooLarge,
     /// No `Host`, several, or one that is no host.

@@ -32,6 +32,7 @@ pub use client::{Answered, Failed, Line, Switching};
 pub use conn::Conn;
 pub use framing::names;
 pub use malformed::Malformed;
+pub use scan::Room;
 pub use server::{Handled, Incoming, Server};
 pub use target::AbsoluteForm;
 pub use write::Sent;

@@ -4,11 +4,14 @@ use memchr::memchr;
 
 use super::Malformed;
 
-/// Bytes of a head, or of trailers.
-pub const HEAD_MAX: usize = 64 * 1024;
-
-/// Bytes of a request line.
-pub const TARGET_MAX: usize = 16 * 1024;
+/// How much room heads have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes of a head, or of trailers.
+    pub head: usize,
+    /// Bytes of a request line.
+    pub line: usize,
+}
 
 /// How far a section has been looked at.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +30,7 @@ impl Scan {
     ///
     /// # Errors
     /// A line ends in LF alone, or it gets too long.
-    pub fn section(&mut self, input: &[u8], first: bool) -> Result<Option<usize>, Malformed> {
+    pub fn section(&mut self, input: &[u8], first: bool, room: Room) -> Result<Option<usize>, Malformed> {
         while let Some(found) = memchr(b'\n', input.get(self.seen..).unwrap_or_default()) {
             let end = self.seen + found;
             if end == 0 || input[end - 1] != b'\r' {
@@ -37,7 +40,10 @@ impl Scan {
             self.seen = end + 1;
             self.line = end + 1;
             self.lines += 1;
-            if self.seen > HEAD_MAX {
+            if first && self.lines == 1 && self.seen > room.line {
+                return Err(Malformed::TargetTooLong);
+            }
+            if self.seen > room.head {
                 return Err(self.too_long());
             }
             if empty && !(first && self.lines == 1) {
@@ -45,7 +51,7 @@ impl Scan {
             }
         }
         self.seen = input.len();
-        if self.seen > HEAD_MAX || (first && self.lines == 0 && self.seen > TARGET_MAX) {
+        if self.seen > room.head || (first && self.lines == 0 && self.seen > room.line) {
             return Err(self.too_long());
         }
         Ok(None)
@@ -62,8 +68,10 @@ mod tests {
 
     use super::*;
 
+    const ROOM: Room = Room { head: 64 << 10, line: 16 << 10 };
+
     fn whole(input: &[u8]) -> Result<Option<usize>, Malformed> {
-        Scan::default().section(input, true)
+        Scan::default().section(input, true, ROOM)
     }
 
     #[test]
@@ -72,7 +80,7 @@ mod tests {
         assert_eq!(whole(head), Ok(Some(head.len())));
         assert_eq!(whole(&head[..head.len() - 1]), Ok(None));
         assert_eq!(whole(b"\r\nGET / HTTP/1.0\r\n\r\nmore"), Ok(Some(20)));
-        assert_eq!(Scan::default().section(b"\r\nmore", false), Ok(Some(2)));
+        assert_eq!(Scan::default().section(b"\r\nmore", false, ROOM), Ok(Some(2)));
     }
 
     #[test]
@@ -84,8 +92,10 @@ mod tests {
 
     #[test]
     fn too_much_is_told_apart() {
-        assert_eq!(whole(&vec![b'a'; TARGET_MAX + 1]), Err(Malformed::TargetTooLong));
-        let fields = [b"GET / HTTP/1.1\r\n".to_vec(), vec![b'a'; HEAD_MAX]].concat();
+        assert_eq!(whole(&vec![b'a'; ROOM.line + 1]), Err(Malformed::TargetTooLong));
+        let line = [vec![b'a'; ROOM.line], b"\r\n".to_vec()].concat();
+        assert_eq!(whole(&line), Err(Malformed::TargetTooLong));
+        let fields = [b"GET / HTTP/1.1\r\n".to_vec(), vec![b'a'; ROOM.head]].concat();
         assert_eq!(whole(&fields), Err(Malformed::HeadTooLarge));
     }
 
@@ -98,7 +108,7 @@ mod tests {
             cuts.sort_unstable();
             let mut found = Ok(None);
             for end in cuts.into_iter().chain([input.len()]) {
-                found = scan.section(&input[..end], true);
+                found = scan.section(&input[..end], true, ROOM);
                 if found != Ok(None) {
                     break;
                 }

@@ -16,6 +16,7 @@ use super::{
     headers,
 };
 use crate::{
+    config::Limits,
     connect::Pipe,
     detect::Peeked,
     drain::Drain,
@@ -29,13 +30,13 @@ use crate::{
 ///
 /// # Errors
 /// What the client did wrong. It has been answered already.
-pub async fn serve<H, F>(client: Peeked, mut drain: Drain, head_max: Duration, handle: H) -> Result<(), Refusal>
+pub async fn serve<H, F>(client: Peeked, head_max: Duration, limits: Limits, mut drain: Drain, handle: H) -> Result<(), Refusal>
 where
     H: Fn(Call) -> F,
     F: Future<Output = Answer>,
 {
     let (seen, stream): (BytesMut, TcpStream) = client.into_parts();
-    let mut server = Server::new(Conn::new(stream, seen));
+    let mut server = Server::new(Conn::new(stream, seen, http1::Room::from(&limits)));
     loop {
         tokio::select! {
             biased;
@@ -134,7 +135,9 @@ async fn refuse(mut server: Server, refusal: Refusal, status: http::StatusCode) 
 }
 
 fn malformed(why: Malformed) -> Refusal {
-    Refusal::midway(Reason::BadRequest, format!("the client's request is malformed: {why}"))
+    let too_large = matches!(why, Malformed::HeadTooLarge | Malformed::TargetTooLong);
+    let reason = if too_large { Reason::TooLarge } else { Reason::BadRequest };
+    Refusal::midway(reason, format!("the client's request is malformed: {why}"))
 }
 
 fn gone(error: &std::io::Error) -> Refusal {

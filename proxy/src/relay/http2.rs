@@ -21,9 +21,10 @@ use super::{
     send::carry,
 };
 use crate::{
+    config::{FRAME_MAX, Limits},
     connect::Pipe,
     drain::Drain,
-    hop, limits,
+    hop,
     payload::Payload,
     refusal::{Reason, Refusal},
 };
@@ -81,21 +82,25 @@ impl Tunnel {
 ///
 /// # Errors
 /// What the client did wrong. It has been told already.
-pub async fn serve<IO, H, F>(client: IO, whose: Whose, mut drain: Drain, handle: H) -> Result<(), Refusal>
+pub async fn serve<IO, H, F>(client: IO, whose: Whose, limits: Limits, mut drain: Drain, handle: H) -> Result<(), Refusal>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     H: Fn(Stream) -> F + 'static,
     F: Future<Output = Option<Answer>> + 'static,
 {
-    let handshake = h2::server::Builder::new()
-        .initial_window_size(limits::STREAM_WINDOW)
-        .initial_connection_window_size(limits::CONNECTION_WINDOW)
-        .max_frame_size(limits::FRAME_MAX)
-        .max_header_list_size(limits::HEADERS_MAX)
-        .max_concurrent_streams(limits::STREAMS_MAX)
-        .enable_connect_protocol()
-        .handshake(client)
-        .await;
+    let mut builder = h2::server::Builder::new();
+    builder
+        .initial_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .max_frame_size(FRAME_MAX)
+        .max_header_list_size(limits.head_bytes)
+        .max_concurrent_streams(limits.streams)
+        .enable_connect_protocol();
+    if whose == Whose::Peer {
+        // A peer passes on what its clients give up, all of them on one connection: no flood of its own.
+        builder.max_pending_accept_reset_streams(usize::try_from(limits.streams).unwrap_or(usize::MAX));
+    }
+    let handshake = builder.handshake(client).await;
     let mut connection = handshake.map_err(judge)?;
     let mut leaving = drain.has_begun();
     loop {
@@ -236,7 +241,10 @@ fn judge(error: h2::Error) -> Refusal {
     if error.is_io() {
         return Refusal::midway(Reason::ClientAborted, format!("the client went away: {error}"));
     }
-    Refusal::midway(Reason::BadRequest, format!("the client broke HTTP/2: {error}"))
+    // Ours, when it was we who had enough.
+    let flood = error.reason() == Some(Code::ENHANCE_YOUR_CALM) && !error.is_remote();
+    let reason = if flood { Reason::ClientFlood } else { Reason::BadRequest };
+    Refusal::midway(reason, format!("the client broke HTTP/2: {error}"))
 }
 
 /// A connection that ends by a plain goodbye, or by a client that closes it, is nobody's fault.

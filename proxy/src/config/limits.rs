@@ -1,0 +1,39 @@
+//! Numbers that bound what one connection may cost. `docs/operating/limits.md` lists them for operators.
+
+use std::time::Duration;
+
+use crate::http1::Room;
+
+/// What a connection of HTTP may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a message's header fields; for HTTP/2 counted as RFC 9113, section 6.5.2 does. 4 KiB to 1 MiB.
+    pub head_bytes: u32,
+    /// HTTP/1: bytes of a request line. 1 KiB to 1 MiB.
+    pub line_bytes: u32,
+    /// HTTP/1: idle connections kept to one endpoint. 0 to 100,000.
+    pub idle_lines: usize,
+    /// HTTP/1: how long an idle connection to an endpoint is kept. 10 ms to 1 h.
+    pub idle_time: Duration,
+    /// HTTP/2: streams a peer may have open at once. A peer proxy carries many clients' work on one connection. 1 to 1,000,000.
+    pub streams: u32,
+    /// HTTP/2: bytes a peer may send ahead on one stream. 64 KiB to 1 GiB.
+    pub stream_window: u32,
+    /// HTTP/2: bytes a peer may send ahead on one connection. Several times the stream's window, so that one stalled
+    /// stream does not block the rest; and large, since `h2` grants small data frames a budget in proportion to it.
+    /// 64 KiB to 1 GiB.
+    pub connection_window: u32,
+}
+
+impl From<&Limits> for Room {
+    fn from(limits: &Limits) -> Self {
+        let size = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Self { head: size(limits.head_bytes), line: size(limits.line_bytes) }
+    }
+}
+
+/// Bytes that stay unacknowledged for so long mean that whoever they are for is gone.
+pub const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// HTTP/2: the largest frame taken. Bulk is not chopped up, and streams still take turns.
+pub const FRAME_MAX: u32 = 64 * 1024;
