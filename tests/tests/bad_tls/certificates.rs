@@ -28,6 +28,7 @@ const CLIENTS: &[Case] = &[
     ("shows nonsense", "alert", "client_certificate=1"),
     ("shows elsewhere", "alert", "client_certificate=1"),
     ("shows foreign", "alert", "client_certificate=1"),
+    ("shows signer", "alert", "client_certificate=1"),
     ("no certificate", "alert certificate required", "client_certificate=1"),
     ("another protocol inside", "", "bad_request=1"),
 ];

@@ -35,6 +35,7 @@ const CERTIFICATES: u16 = 17011;
 /// The same at both ports.
 const BOTH: &[Case] = &[
     ("shows foreign", "alert", "certificate=1"),
+    ("shows signer", "alert", "certificate=1"),
     ("only tls 1 2", "alert protocol version", "malformed=1"),
     ("only tls 1 0", "alert", "malformed=1"),
     ("downgrade", "alert 70, closed", "malformed=1"),
@@ -68,7 +69,9 @@ const CROWD: &[Case] = &[("crowd", "6 64", "crowd=6 timeout=64")];
 #[test]
 fn bad_tls_to_control_is_refused_with_its_reason_and_newcomers_are_served() {
     let mesh = Mesh::up_with(STRANGER, &[("page", "unharmed")]);
-    Authority::new("foreign").write(mesh.folder(), "foreign", &["spiffe://cluster.local/ns/shop/sa/web"], ALIVE);
+    let foreign = Authority::new("foreign");
+    foreign.write(mesh.folder(), "foreign", &["spiffe://cluster.local/ns/shop/sa/web"], ALIVE);
+    foreign.write_signer(mesh.folder(), "signer", &["spiffe://cluster.local/ns/shop/sa/web"]);
     mesh.ready("cart-0");
     mesh.ready("stranger-0");
     holds(to_control(&mesh, DISCOVERY, &[BOTH, MEMBERS_ONLY].concat()), &[BOTH, MEMBERS_ONLY].concat());
