@@ -45,6 +45,7 @@ const SERVERS: &[(&str, &str)] = &[
     ("foreign", "502 server_certificate"),
     ("signer", "502 server_certificate"),
     ("only-tls-1-2", "502 server_certificate"),
+    ("no-alpn", "502 server_certificate"),
     ("plain", "502 server_certificate"),
     ("junk", "502 server_certificate"),
     ("alert", "502 server_certificate"),
