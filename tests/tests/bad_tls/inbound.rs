@@ -26,6 +26,18 @@ spec:
   ports: [{containerPort: 8080}, {containerPort: 8443}]
   readinessProbe: {tcpSocket: {port: 8443}, periodSeconds: 0.1}
 ---
+apiVersion: v1
+kind: Service
+metadata: {name: mail, namespace: shop}
+spec: {selector: {app: mail}, ports: [{port: 2525}]}
+---
+apiVersion: weft.dev/v1alpha1
+kind: Workload
+metadata: {name: mail, namespace: shop, labels: {app: mail}}
+spec:
+  command: [python3, mail.py]
+  ports: [{containerPort: 2525}]
+---
 apiVersion: weft.dev/v1alpha1
 kind: Workload
 metadata: {name: stranger, namespace: shop, labels: {app: stranger, weft.dev/inject: disabled}}
@@ -77,22 +89,40 @@ const CARRIED_TO_SECURE: &[Case] = &[
     ("plain text", "http 400, closed", ""),
 ];
 
+/// A server that speaks first must not be heard by a peer whose hello has begun.
+const BEFORE_A_GREETING: &[Case] = &[
+    ("no certificate", "alert certificate required", "client_certificate=1"),
+    ("hello with a pause", "alert certificate required", "client_certificate=1"),
+];
+
+const MAIL: &str = "
+import socketserver
+class Greeter(socketserver.StreamRequestHandler):
+  def handle(self):
+    self.wfile.write(b'220 welcome\\r\\n')
+    self.rfile.readline()
+socketserver.ThreadingTCPServer(('0.0.0.0', 2525), Greeter).serve_forever()
+";
+
 /// Held for as long as a handshake may last.
 const PATIENCE: &[Case] = &[("never finishes", "closed closed closed", "malformed_tls=3")];
 
 #[test]
 fn bad_tls_to_a_meshed_pod_is_refused_with_its_reason_and_the_apps_own_is_carried() {
-    let mesh = Mesh::up_with(SHOP, &[("nginx.conf", include_str!("nginx.conf"))]);
+    let mesh = Mesh::up_with(SHOP, &[("nginx.conf", include_str!("nginx.conf")), ("mail.py", MAIL)]);
     let foreign = Authority::new("foreign");
     foreign.write(mesh.folder(), "foreign", &["spiffe://cluster.local/ns/shop/sa/web"], ALIVE);
     foreign.write(mesh.folder(), "app", &["https://cart/"], ALIVE);
     (0..3).for_each(|replica| mesh.ready(&format!("cart-{replica}")));
+    mesh.ready("mail-0");
     // One pod for each group, so that each has counters of its own.
-    let [plain, secure, patient] = pods(&mesh).try_into().expect("three pods");
+    let [plain, secure, patient] = pods(&mesh, "cart").try_into().expect("three pods");
+    let [mail] = pods(&mesh, "mail").try_into().expect("a pod");
     let groups = [
         (plain, 8080, [MESH, CARRIED_TO_PLAIN].concat()),
         (secure, 8443, [MESH, CARRIED_TO_SECURE].concat()),
         (patient, 8080, PATIENCE.to_vec()),
+        (mail, 2525, BEFORE_A_GREETING.to_vec()),
     ];
     let mut load = mesh.start("steady", &["h2load", "--h1", "-D", "8", "-c", "6", "--rps", "10", "http://cart/"]);
     thread::scope(|scope| {
@@ -111,9 +141,9 @@ fn bad_tls_to_a_meshed_pod_is_refused_with_its_reason_and_the_apps_own_is_carrie
     assert!(!mesh.log().contains("panicked"), "{}", mesh.log());
 }
 
-/// Addresses of the pods behind `cart`, as one sees them who has no sidecar.
-fn pods(mesh: &Mesh) -> Vec<String> {
-    let ask = "import socket; print(*sorted(socket.gethostbyname_ex('cart')[2]))";
-    let output = mesh.inside("stranger-0", &["python3", "-c", ask]).output().expect("python3");
+/// Addresses of the pods behind `service`, as one sees them who has no sidecar.
+fn pods(mesh: &Mesh, service: &str) -> Vec<String> {
+    let ask = "import socket, sys; print(*sorted(socket.gethostbyname_ex(sys.argv[1])[2]))";
+    let output = mesh.inside("stranger-0", &["python3", "-c", ask, service]).output().expect("python3");
     String::from_utf8_lossy(&output.stdout).split_whitespace().map(str::to_owned).collect()
 }
