@@ -51,3 +51,11 @@ fn a_servers_goodbye_costs_no_request() {
     mesh.ready("cart-0");
     load(&mesh, &[]);
 }
+
+#[test]
+fn a_servers_goodbye_costs_no_request_with_a_body() {
+    let mesh = Mesh::up_with(SHOP, &[("nginx.conf", NGINX), ("body", "what is said")]);
+    mesh.ready("cart-0");
+    let body = mesh.folder().join("body");
+    load(&mesh, &["-d", body.to_str().expect("a path")]);
+}
