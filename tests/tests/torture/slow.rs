@@ -64,3 +64,17 @@ fn a_head_that_is_not_finished_in_time_is_refused() {
         );
     }
 }
+
+#[test]
+fn a_first_line_that_is_not_finished_in_time_is_refused() {
+    let app = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let proxy = proxy(&app);
+    for begun in [&b"G"[..], b"GET / HTT"] {
+        let told = told(&proxy, begun);
+        assert!(
+            told.starts_with("HTTP/1.1 408 ") && told.contains("weft-reason: client_slow"),
+            "{}: {told}",
+            begun.escape_ascii()
+        );
+    }
+}
