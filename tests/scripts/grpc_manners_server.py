@@ -42,7 +42,7 @@ def fail(request, context):
 
 def metadata(_, context):
     """What came in, back as initial and trailing metadata."""
-    echoed = [(key, value) for key, value in context.invocation_metadata() if key.startswith("x-")]
+    echoed = [(key, value) for key, value in context.invocation_metadata() if key.startswith("x-") and not key.startswith("x-forwarded-")]
     context.send_initial_metadata(echoed)
     context.set_trailing_metadata(echoed)
     return b""

@@ -3,7 +3,8 @@
 
 use std::thread;
 
-use tests::{Mesh, go_program};
+use serde_json::json;
+use tests::{App, Mesh, go_program, manifests, outside};
 
 /// Those of gRPC's documented cases that need neither TLS nor credentials. The client knows what to expect of each.
 const CASES: [&str; 18] = [
@@ -27,36 +28,9 @@ const CASES: [&str; 18] = [
     "channel_soak",
 ];
 
-/// A server behind a service of its own.
-fn server(name: &str, families: &str, protocol: &str, inject: bool) -> String {
-    format!(
-        "
-apiVersion: v1
-kind: Service
-metadata: {{name: {name}, namespace: shop}}
-spec: {{selector: {{app: {name}}}, {families} ports: [{{port: 10000 {protocol}}}]}}
----
-apiVersion: weft.dev/v1alpha1
-kind: Workload
-metadata: {{name: {name}, namespace: shop, labels: {{app: {name}}}}}
-spec:
-  command: [{}, -port, '10000']
-  inject: {inject}
-  serviceAccountName: {name}
-  ports: [{{containerPort: 10000 {protocol}}}]
-  readinessProbe: {{tcpSocket: {{port: 10000}}, periodSeconds: 0.1}}
----
-",
-        go_program("grpc-interop-server")
-    )
+fn server(name: &str) -> App {
+    App::new(name, 10000, &[&go_program("grpc-interop-server"), "-port", "10000"])
 }
-
-const STRANGER: &str = "
-apiVersion: weft.dev/v1alpha1
-kind: Workload
-metadata: {name: stranger, namespace: shop}
-spec: {inject: false, command: [sleep, infinity]}
-";
 
 /// The cases about load reports need a balancer that looks at them.
 const CONFIG: &str = r#"{"loadBalancingConfig":[{"test_backend_metrics_load_balancer":{}}]}"#;
@@ -80,15 +54,16 @@ fn all_went_well(told: &str, between: &str) {
 
 #[test]
 fn every_interoperability_case_goes_well_whoever_has_a_sidecar() {
-    let manifests = [
-        server("meshed", "", "", true),
-        server("declared", "", ", appProtocol: grpc", true),
-        server("six", "ipFamilies: [IPv6],", "", true),
-        server("plain", "", "", false),
-        String::from(STRANGER),
+    let declared = json!([{"port": 10000, "appProtocol": "grpc"}]);
+    let servers = [
+        server("meshed"),
+        server("declared").ports(declared),
+        server("six").service("ipFamilies", json!(["IPv6"])),
+        server("plain").unmeshed(),
+        outside(),
     ];
-    let mesh = Mesh::up(&manifests.concat());
-    for pod in ["meshed-0", "declared-0", "six-0", "plain-0", "stranger-0"] {
+    let mesh = Mesh::up(&manifests(&servers));
+    for pod in ["meshed-0", "declared-0", "six-0", "plain-0", "outside-0"] {
         mesh.ready(pod);
     }
     thread::scope(|scope| {
@@ -100,7 +75,7 @@ fn every_interoperability_case_goes_well_whoever_has_a_sidecar() {
             });
         }
         scope.spawn(|| {
-            let output = mesh.inside("stranger-0", &["sh", "-c", &every_case("meshed")]).output().expect("sh");
+            let output = mesh.inside("outside-0", &["sh", "-c", &every_case("meshed")]).output().expect("sh");
             all_went_well(&String::from_utf8_lossy(&output.stdout), "from a pod without a sidecar");
         });
     });

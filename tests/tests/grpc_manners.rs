@@ -3,59 +3,12 @@
 
 use std::{process::Command, thread};
 
-use tests::{Mesh, python, script};
+use serde_json::json;
+use tests::{App, Mesh, manifests, outside, python, script, service};
 
-fn server(name: &str, families: &str, inject: bool) -> String {
-    format!(
-        "
-apiVersion: v1
-kind: Service
-metadata: {{name: {name}, namespace: shop}}
-spec: {{selector: {{app: {name}}}, {families} ports: [{{port: 50051}}]}}
----
-apiVersion: weft.dev/v1alpha1
-kind: Workload
-metadata: {{name: {name}, namespace: shop, labels: {{app: {name}}}}}
-spec:
-  command: [{}, {}, '50051']
-  inject: {inject}
-  serviceAccountName: {name}
-  ports: [{{containerPort: 50051}}]
-  readinessProbe: {{tcpSocket: {{port: 50051}}, periodSeconds: 0.1}}
----",
-        python(),
-        script("grpc_manners_server.py")
-    )
+fn server(name: &str) -> App {
+    App::new(name, 50051, &[&python(), &script("grpc_manners_server.py"), "50051"])
 }
-
-const STRANGER: &str = "
-apiVersion: weft.dev/v1alpha1
-kind: Workload
-metadata: {name: stranger, namespace: shop}
-spec: {inject: false, command: [sleep, infinity]}
-";
-
-/// A service without a pod, and one whose pod does not listen where the service says.
-const NOBODY: &str = "
-apiVersion: v1
-kind: Service
-metadata: {name: ghost, namespace: shop}
-spec: {selector: {app: ghost}, ports: [{port: 50051}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: shut, namespace: shop}
-spec: {selector: {app: shut}, ports: [{port: 50051, targetPort: 9}]}
----
-apiVersion: weft.dev/v1alpha1
-kind: Workload
-metadata: {name: shut, namespace: shop, labels: {app: shut}}
-spec:
-  command: [sleep, infinity]
-  serviceAccountName: shut
-  ports: [{containerPort: 9}]
-  readinessProbe: {exec: {command: ['true']}, periodSeconds: 0.1}
----";
 
 /// What `grpc_manners_client.py` has to say.
 const HELD: [&str; 16] = [
@@ -87,10 +40,10 @@ fn all_held(mut client: Command, between: &str) {
 #[test]
 fn calls_go_wrong_and_well_as_they_do_without_sidecars() {
     // Each client has a server of its own, since it ends it.
-    let servers = [("meshed", "", true), ("six", "ipFamilies: [IPv6],", true), ("plain", "", false), ("called", "", true)];
-    let manifests = servers.map(|(name, families, inject)| server(name, families, inject)).concat();
-    let mesh = Mesh::up(&format!("{manifests}{STRANGER}"));
-    for pod in ["meshed-0", "six-0", "plain-0", "called-0", "stranger-0"] {
+    let six = server("six").service("ipFamilies", json!(["IPv6"]));
+    let servers = [server("meshed"), six, server("plain").unmeshed(), server("called"), outside()];
+    let mesh = Mesh::up(&manifests(&servers));
+    for pod in ["meshed-0", "six-0", "plain-0", "called-0", "outside-0"] {
         mesh.ready(pod);
     }
     let (python, client) = (&python(), &script("grpc_manners_client.py"));
@@ -99,14 +52,17 @@ fn calls_go_wrong_and_well_as_they_do_without_sidecars() {
             let command = mesh.command(&format!("to-{server}"), &[python, client, &format!("{server}:50051")]);
             scope.spawn(move || all_held(command, &format!("from a meshed pod to {server}")));
         }
-        let command = mesh.inside("stranger-0", &[python, client, "called:50051"]);
+        let command = mesh.inside("outside-0", &[python, client, "called:50051"]);
         scope.spawn(move || all_held(command, "from a pod without a sidecar"));
     });
 }
 
 #[test]
 fn whoever_calls_where_nobody_answers_is_told_why() {
-    let mesh = Mesh::up(NOBODY.trim_end_matches("---"));
+    // A service without a pod, and one whose pod does not listen where the service says.
+    let ghost = service("ghost", &json!({"selector": {"app": "ghost"}, "ports": [{"port": 50051}]}));
+    let shut = App::new("shut", 50051, &["sleep", "infinity"]).workload("readinessProbe", json!({"exec": {"command": ["true"]}}));
+    let mesh = Mesh::up(&format!("{shut}{ghost}"));
     mesh.ready("shut-0");
     let told = mesh.succeed("web", &[&python(), &script("grpc_refused.py"), "ghost:50051", "shut:50051"]);
     let lines: Vec<&str> = told.lines().collect();

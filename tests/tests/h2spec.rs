@@ -2,28 +2,8 @@
 
 use std::{collections::BTreeMap, fs, process::Command};
 
-use tests::{Mesh, go_program};
-
-const SHOP: &str = "
-apiVersion: v1
-kind: Service
-metadata: {name: cart, namespace: shop}
-spec: {selector: {app: cart}, ports: [{port: 80, targetPort: 8080, appProtocol: kubernetes.io/h2c}]}
----
-apiVersion: weft.dev/v1alpha1
-kind: Workload
-metadata: {name: cart, namespace: shop, labels: {app: cart}}
-spec:
-  command: [nghttpd, --no-tls, -d, ., '8080']
-  serviceAccountName: cart
-  ports: [{containerPort: 8080, appProtocol: kubernetes.io/h2c}]
-  readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 0.1}
----
-apiVersion: weft.dev/v1alpha1
-kind: Workload
-metadata: {name: stranger, namespace: shop}
-spec: {inject: false, command: [sleep, infinity]}
-";
+use serde_json::json;
+use tests::{App, Mesh, go_program, manifests, outside};
 
 /// What the suite asks for and a sidecar does not do, by the suite's own numbers, and why that is so.
 const KNOWN: [(&str, &str); 1] = [(
@@ -39,9 +19,12 @@ const CART: &str = "cart.shop.svc.cluster.local";
 
 #[test]
 fn a_sidecar_serves_apps_and_strangers_as_the_suite_demands() {
-    let mesh = Mesh::up_with(SHOP, &[("index.html", &"x".repeat(1000))]);
+    let cart = App::new("cart", 8080, &["nghttpd", "--no-tls", "-d", ".", "8080"])
+        .workload("ports", json!([{"containerPort": 8080, "appProtocol": "kubernetes.io/h2c"}]))
+        .ports(json!([{"port": 80, "targetPort": 8080, "appProtocol": "kubernetes.io/h2c"}]));
+    let mesh = Mesh::up_with(&manifests([&cart, &outside()]), &[("index.html", &"x".repeat(1000))]);
     mesh.ready("cart-0");
-    mesh.ready("stranger-0");
+    mesh.ready("outside-0");
     let line = |port: &str, report: &str| {
         // Headers so long that five of them exceed the frame size that a sidecar announces.
         let options = ["-S", "-h", CART, "-p", port, "--max-header-length", "16000", "-j", report];
@@ -49,7 +32,7 @@ fn a_sidecar_serves_apps_and_strangers_as_the_suite_demands() {
     };
     let report = |name: &str| mesh.folder().join(name).display().to_string();
     conforms(&report("outbound.xml"), |report| mesh.command("web", &words(&line("80", report))));
-    conforms(&report("inbound.xml"), |report| mesh.inside("stranger-0", &words(&line("8080", report))));
+    conforms(&report("inbound.xml"), |report| mesh.inside("outside-0", &words(&line("8080", report))));
 }
 
 /// Runs the suite, which writes to `report`, and holds it against what is known.
