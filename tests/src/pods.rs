@@ -5,6 +5,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::{Mesh, wait::eventually};
 
 impl Mesh {
@@ -73,6 +75,12 @@ impl Process {
         let status = fs::read_to_string(format!("/proc/{self}/status")).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         line.split_whitespace().next()?.parse().ok()
+    }
+
+    /// Asks it to end, by SIGTERM.
+    pub fn terminate(self) {
+        let id = i32::try_from(self.0).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(id, Signal::TERM).expect("it runs");
     }
 
     /// File descriptors it has open; none once it has ended.
