@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{App, Mesh, Running};
 
 /// A way from a client to a server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct World {
     client: bool,
     server: bool,
@@ -40,6 +40,11 @@ impl World {
     /// Which ends have one, in words for a script.
     pub fn sidecars<'a>(self) -> impl Iterator<Item = &'a str> {
         [(self.client, "client"), (self.server, "server")].into_iter().filter_map(|(there, end)| there.then_some(end))
+    }
+
+    /// Whether both ends have a sidecar.
+    pub fn is_meshed(self) -> bool {
+        self.client && self.server
     }
 
     /// The service to call, of a server made by [`both`].

@@ -4,7 +4,7 @@
 use std::fs;
 
 use serde_json::json;
-use tests::{App, Mesh, Running, WORLDS, World, both, manifests, outside, script};
+use tests::{App, Mesh, Running, WORLDS, World, both, manifests, outside, script, ways};
 
 use crate::certificate::certificate;
 
@@ -37,7 +37,7 @@ fn databases_work_in_every_world() {
     for pod in ["db-0", "plain-db-0", "sql-0", "plain-sql-0"] {
         mesh.ready(pod);
     }
-    for (world, family) in WORLDS.into_iter().flat_map(|world| [(world, "4"), (world, "6")]) {
+    for (world, family) in ways() {
         println!("{world}, IPv{family}");
         mariadb_answers(world, family, &mesh);
         postgresql_answers(world, family, &mesh);

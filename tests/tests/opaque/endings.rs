@@ -1,7 +1,7 @@
 //! The ways in which a connection may end: both halves, one after the other, or broken. Each is told to the other side.
 
 use serde_json::{Value, json};
-use tests::{App, Mesh, WORLDS, both, manifests, outside, script};
+use tests::{App, Mesh, both, manifests, outside, script, ways};
 
 /// Cases of `endings.py`, and how they end without a mesh.
 type Cases<'a> = &'a [(&'a str, &'a str)];
@@ -41,7 +41,7 @@ fn end_as_without_a_mesh(cases: Cases) {
     }
     let expected: Vec<String> = cases.iter().map(|(case, end)| format!("{case}: {end}")).collect();
     let mut wrong = Vec::new();
-    for (world, family) in WORLDS.into_iter().flat_map(|world| [(world, "4"), (world, "6")]) {
+    for (world, family) in ways() {
         let host = world.host("ends");
         let call = ["python3", &script, "call", &host, family].into_iter().chain(cases.iter().map(|(case, _)| *case));
         let told = world.call(&mesh, &call.collect::<Vec<_>>());

@@ -4,3 +4,5 @@ mod bulk;
 mod certificate;
 mod databases;
 mod endings;
+mod files;
+mod messengers;
