@@ -1,10 +1,10 @@
 //! The four ways between two pods: with a sidecar on both ends, on either, on none. The last shows what is right.
 
-use std::fmt;
+use std::{fmt, process::Command};
 
 use serde_json::json;
 
-use crate::{App, Mesh, Running};
+use crate::{App, Mesh};
 
 /// A way from a client to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,11 @@ impl World {
         self.client && self.server
     }
 
+    /// Whether `pod`, the client `web` or a server, has a sidecar that traffic passes.
+    pub fn meshes(self, pod: &str) -> bool {
+        if pod == "web" { self.client } else { self.server }
+    }
+
     /// The service to call, of a server made by [`both`].
     pub fn host(self, name: &str) -> String {
         if self.server { name.to_owned() } else { format!("plain-{name}") }
@@ -57,9 +62,9 @@ impl World {
         if self.client { mesh.succeed("web", command) } else { mesh.succeed_inside("outside-0", command) }
     }
 
-    /// Starts a client in a pod called `name`, unless it is to run outside.
-    pub fn start(self, mesh: &Mesh, name: &str, command: &[&str]) -> Running {
-        if self.client { mesh.start(name, command) } else { Running::start(mesh.inside("outside-0", command)) }
+    /// A client, in a pod called `name` unless it is to run outside.
+    pub fn command(self, mesh: &Mesh, name: &str, command: &[&str]) -> Command {
+        if self.client { mesh.command(name, command) } else { mesh.inside("outside-0", command) }
     }
 }
 

@@ -31,7 +31,7 @@ fn databases_work_in_every_world() {
     let idle = script("redis_idle.py");
     let idle = |world: World| {
         let host = world.host("cache");
-        world.start(&mesh, &format!("patient-with-{host}"), &["python3", &idle, &host, SILENCE_SECONDS])
+        Running::start(world.command(&mesh, &format!("patient-with-{host}"), &["python3", &idle, &host, SILENCE_SECONDS]))
     };
     let idle: Vec<(World, Running)> = WORLDS.into_iter().map(|world| (world, idle(world))).collect();
     for pod in ["db-0", "plain-db-0", "sql-0", "plain-sql-0"] {
