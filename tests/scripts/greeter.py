@@ -1,6 +1,7 @@
-"""Greets on port 2525 of both families, and then echoes lines."""
+"""greeter.py [ADDRESS [PORT]]: greets, and then echoes lines. Without an address on both families, without a port on 2525."""
 
 import socketserver
+import sys
 
 
 class Greeter(socketserver.StreamRequestHandler):
@@ -17,4 +18,8 @@ class Server(socketserver.ThreadingTCPServer):
     request_queue_size = 1024
 
 
-Server(("::", 2525), Greeter).serve_forever()
+address = sys.argv[1] if len(sys.argv) > 1 else "::"
+port = sys.argv[2] if len(sys.argv) > 2 else 2525
+if ":" not in address:
+    Server.address_family = socketserver.socket.AF_INET
+Server((address, int(port)), Greeter).serve_forever()
