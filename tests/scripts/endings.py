@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-DIARY, COUNT, FAREWELL, LISTEN, RESET, GREET_AND_RESET, FLOOD_AND_RESET, LEAVE, STILL, FAREWELL_AND_RESET = range(7000, 7010)
+DIARY, COUNT, FAREWELL, LISTEN, RESET, GREET_AND_RESET, FLOOD_AND_RESET, LEAVE, STILL, FAREWELL_AND_RESET, ADD = range(7000, 7011)
 PATIENCE = 4
 # What is asked of the mesh: an end has crossed it within this time.
 PROMPT = 1
@@ -91,6 +91,18 @@ def farewell_and_reset(connection):
     reset(connection)
 
 
+accepted = 0
+
+
+def add(connection):
+    """Answers how many connections there were since it last answered."""
+    global accepted
+    accepted += 1
+    if connection.recv(1):
+        connection.sendall(b"%d" % accepted)
+        accepted = 0
+
+
 WAYS = {
     COUNT: count,
     FAREWELL: farewell,
@@ -101,6 +113,7 @@ WAYS = {
     LEAVE: leave,
     STILL: still,
     FAREWELL_AND_RESET: farewell_and_reset,
+    ADD: add,
 }
 
 
@@ -270,6 +283,16 @@ def the_server_is_gone_and_the_client_talks_on(caller):
         return f"{greeting}, {told}; nobody objects"
     except (BrokenPipeError, ConnectionResetError):
         return promptly(begun, f"{greeting}, {told}; broken")
+
+
+def the_server_is_dialled_once_for_each_connection(caller):
+    counts = []
+    for _ in range(3):
+        connection = caller.dial(ADD)
+        connection.sendall(b"\n")
+        counts.append(connection.recv(100).decode())
+        connection.close()
+    return " ".join(counts)
 
 
 def call(host, family, *cases):

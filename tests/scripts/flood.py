@@ -1,4 +1,4 @@
-"""On port 9100 sends bytes without end, and on port 9101 says how many of them the kernel has taken on the connections so far."""
+"""On port 9100: to who says `flood`, bytes without end; to who says `count`, how many of them the kernel has taken so far."""
 
 import socket
 import threading
@@ -6,25 +6,19 @@ import threading
 taken = 0
 
 
-def flood(connection):
+def attend(connection):
     global taken
-    try:
-        while True:
-            taken += connection.send(bytes(1 << 18))
-    except OSError:
-        pass
-
-
-def accept(port, attend):
-    door = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=128)
-    while True:
-        threading.Thread(target=attend, args=(door.accept()[0],), daemon=True).start()
-
-
-def tell(connection):
     with connection:
-        connection.sendall(b"%d\n" % taken)
+        if connection.recv(6) == b"count\n":
+            connection.sendall(b"%d\n" % taken)
+            return
+        try:
+            while True:
+                taken += connection.send(bytes(1 << 18))
+        except OSError:
+            pass
 
 
-threading.Thread(target=accept, args=(9101, tell), daemon=True).start()
-accept(9100, flood)
+door = socket.create_server(("::", 9100), family=socket.AF_INET6, dualstack_ipv6=True, backlog=128)
+while True:
+    threading.Thread(target=attend, args=(door.accept()[0],), daemon=True).start()

@@ -5,13 +5,21 @@ import socket
 import sys
 
 host, count = sys.argv[1], int(sys.argv[2])
-connections = [socket.create_connection((host, 9100), timeout=5) for _ in range(count)]
+
+
+def dial(word):
+    connection = socket.create_connection((host, 9100), timeout=5)
+    connection.sendall(word + b"\n")
+    return connection
+
+
+connections = [dial(b"flood") for _ in range(count)]
 for connection in connections:
     assert connection.recv(1) == b"\0"
 print("stalled", flush=True)
 for _ in sys.stdin:
     try:
-        with socket.create_connection((host, 9101), timeout=5) as connection:
+        with dial(b"count") as connection:
             print(int(connection.recv(100)), flush=True)
     except OSError as error:
         print(repr(error), flush=True)

@@ -37,6 +37,11 @@ fn http_on_a_port_declared_for_bytes_is_carried_as_bytes() {
 
 #[test]
 fn bytes_on_a_port_declared_for_http_are_a_bad_request() {
+    are_a_bad_request("EHLO me\\r\\n\\r\\n");
+}
+
+/// Says `words` to ports declared for HTTP.
+fn are_a_bad_request(words: &str) {
     let mail = |name: &str| greeter(name).ports(json!([{"port": 2525, "appProtocol": "http"}]));
     let apps = [client(), outside(), mail("mail"), mail("plain").unmeshed()];
     let mesh = Mesh::up(&manifests(&apps));
@@ -44,10 +49,8 @@ fn bytes_on_a_port_declared_for_http_are_a_bad_request() {
         mesh.ready(pod);
     }
     let say = |host: &str| {
-        let say = format!(
-            "import socket; c = socket.create_connection(('{host}', 2525), 8); c.sendall(b'EHLO me\\r\\n\\r\\n'); print(c.recv(12).decode())"
-        );
-        format!("python3 -c \"{say}\"")
+        let dial = format!("import socket; c = socket.create_connection(('{host}', 2525), 8)");
+        format!("python3 -c \"{dial}; c.sendall(b'{words}'); print(c.recv(12).decode())\"")
     };
     for (client, host) in [("client-0", "mail"), ("client-0", "plain"), ("outside-0", "mail")] {
         assert_eq!(inside(&mesh, client, &[say(host)]), "HTTP/1.1 400\n", "{client} to {host}");

@@ -33,7 +33,7 @@ fn a_reset_is_passed_on_as_a_reset_within_a_second() {
 /// Goes through `cases` in every world and by both families.
 fn end_as_without_a_mesh(cases: Cases) {
     let script = script("endings.py");
-    let ports: Vec<Value> = (7000..=7009).map(|port| json!({"name": format!("p{port}"), "port": port})).collect();
+    let ports: Vec<Value> = (7000..=7010).map(|port| json!({"name": format!("p{port}"), "port": port})).collect();
     let server = |name: &str| App::new(name, 7000, &["python3", "-u", &script, "serve"]).ports(Value::from(ports.clone()));
     let mesh = Mesh::up(&manifests(both("ends", server).iter().chain([&outside()])));
     for pod in ["ends-0", "plain-ends-0", "outside-0"] {
