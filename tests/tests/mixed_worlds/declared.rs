@@ -40,6 +40,12 @@ fn bytes_on_a_port_declared_for_http_are_a_bad_request() {
     are_a_bad_request("EHLO me\\r\\n\\r\\n");
 }
 
+#[test]
+fn a_first_line_that_is_none_of_http_is_a_bad_request_at_once() {
+    // Its sender waits for an answer to it, and would wait for 30 s.
+    are_a_bad_request("EHLO me\\r\\n");
+}
+
 /// Says `words` to ports declared for HTTP.
 fn are_a_bad_request(words: &str) {
     let mail = |name: &str| greeter(name).ports(json!([{"port": 2525, "appProtocol": "http"}]));

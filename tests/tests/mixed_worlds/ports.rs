@@ -84,3 +84,35 @@ fn what_listens_on_ipv6_alone_is_reached_by_ipv6() {
         assert_eq!(inside(&mesh, "client-0", &[hear(host, 2525, "6")]), GREETED, "{host}");
     }
 }
+
+#[test]
+fn a_connection_that_cannot_be_made_breaks_instead_of_ending_well() {
+    // A server that is not there, where the sidecars have taken the connection already. An end without a byte is an answer to some.
+    let apps = [greeter("mail"), greeter("plain").unmeshed()].map(|app| app.ports(json!([{"port": 2525, "targetPort": 2526}])));
+    let mesh = Mesh::up(&manifests(apps.iter().chain([&client(), &outside()])));
+    for pod in ["client-0", "outside-0", "mail-0", "plain-0"] {
+        mesh.ready(pod);
+    }
+    let mut wrong = Vec::new();
+    for (client, host, port) in [("client-0", "mail", 2525), ("client-0", "plain", 2525), ("outside-0", "mail", 2526)] {
+        let told = inside(&mesh, client, &[hear(host, port, "4")]);
+        if !["ECONNRESET\n", "ECONNREFUSED\n"].contains(&told.as_str()) {
+            wrong.push(format!("{client} to {host}: {told}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn who_calls_by_one_family_is_taken_to_that_family() {
+    // As kube-proxy does: nginx tells the address at which it was called.
+    let mesh = Mesh::up_with(&manifests(&[client(), nginx("cart").dual_stack()]), &[("nginx.conf", NGINX)]);
+    mesh.ready("client-0");
+    mesh.ready("cart-0");
+    for (family, start) in [("-4", "nginx at 10.77."), ("-6", "nginx at fd77:")] {
+        for _ in 0..10 {
+            let told = inside(&mesh, "client-0", &[get(&format!("{family} http://cart/"))]);
+            assert!(told.starts_with(start), "{family}: {told}");
+        }
+    }
+}

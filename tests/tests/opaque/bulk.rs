@@ -48,6 +48,17 @@ fn a_reader_who_does_not_read_stops_the_writer_and_fills_no_sidecar() {
     }
 }
 
+#[test]
+fn readers_who_do_not_read_hold_up_nobody_else() {
+    let mesh = flooded();
+    for world in WORLDS {
+        let mut readers = stalled(world, &mesh, "40");
+        thread::sleep(Duration::from_secs(1));
+        let answer = readers.ask();
+        assert!(answer.parse::<u64>().is_ok(), "{world}: {answer}");
+    }
+}
+
 /// A mesh with servers that flood whoever asks for it.
 fn flooded() -> Mesh {
     let flood = script("flood.py");

@@ -30,6 +30,27 @@ fn a_reset_is_passed_on_as_a_reset_within_a_second() {
     end_as_without_a_mesh(BROKEN);
 }
 
+#[test]
+fn a_reset_without_a_word_is_passed_on_as_well() {
+    end_as_without_a_mesh(&[
+        ("the_client_resets_without_a_word", "the server: 0 bytes, then ECONNRESET"),
+        ("the_server_resets_without_a_word", "0 bytes, then ECONNRESET"),
+    ]);
+}
+
+#[test]
+fn a_reset_after_an_orderly_end_of_the_same_side_is_passed_on_as_well() {
+    end_as_without_a_mesh(&[
+        ("the_client_resets_after_its_end", "the server: 1 bytes, then the end, broken"),
+        ("the_server_resets_after_its_end", "8 bytes, then the end; broken"),
+    ]);
+}
+
+#[test]
+fn a_server_is_dialled_once_for_each_connection() {
+    end_as_without_a_mesh(&[("the_server_is_dialled_once_for_each_connection", "1 1 1")]);
+}
+
 /// Goes through `cases` in every world and by both families.
 fn end_as_without_a_mesh(cases: Cases) {
     let script = script("endings.py");

@@ -8,6 +8,11 @@ fn files_come_and_go_where_one_side_has_no_sidecar() {
     files_come_and_go(|world| !world.is_meshed());
 }
 
+#[test]
+fn files_come_and_go_between_two_sidecars() {
+    files_come_and_go(World::is_meshed);
+}
+
 fn files_come_and_go(chosen: impl Fn(World) -> bool) {
     let (python, server) = (python(), script("ftp_server.py"));
     let mut apps = vec![outside()];

@@ -41,6 +41,21 @@ fn a_server_that_speaks_first_is_heard_at_once() {
     }
 }
 
+#[test]
+fn a_client_whose_first_word_has_no_end_of_line_is_heard() {
+    // It might become the method of a request, and the server says nothing before it has heard it.
+    let word = script("word.py");
+    let apps = both("debugger", |name| App::new(name, 5005, &["python3", "-u", &word, "serve"]));
+    let mesh = Mesh::up(&manifests(apps.iter().chain([&outside()])));
+    for pod in ["debugger-0", "plain-debugger-0", "outside-0"] {
+        mesh.ready(pod);
+    }
+    let told = WORLDS.map(|world| (world, world.call(&mesh, &["python3", &word, "call", &world.host("debugger"), "4"])));
+    let silent: Vec<String> =
+        told.iter().filter(|(_, told)| told != "JDWP-Handshake\n").map(|(world, _)| world.to_string()).collect();
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
 fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_unstable_by(f64::total_cmp);
     numbers[numbers.len() / 2]
