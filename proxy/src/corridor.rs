@@ -14,7 +14,7 @@ use http_body::Body;
 use smallvec::SmallVec;
 
 use crate::{
-    accept::Accepted,
+    accept::{Accepted, Family},
     balance::{Chosen, Work},
     clock, connect,
     connect::{Needs, Pipe},
@@ -144,14 +144,16 @@ impl Walk {
 
 /// What was tried already, and how often one may try.
 struct Attempts {
+    family: Family,
     left: u32,
     failed: SmallVec<[SocketAddr; 4]>,
     last: Option<Refusal>,
 }
 
 impl Attempts {
-    fn new() -> Self {
-        Self { left: ATTEMPTS, failed: SmallVec::new(), last: None }
+    /// For work that was dialled at `address`.
+    fn toward(address: SocketAddr) -> Self {
+        Self { family: Family::of(address), left: ATTEMPTS, failed: SmallVec::new(), last: None }
     }
 
     /// Goes on to another attempt, or gives up with `refusal`. Only work that cannot have begun is attempted again.
@@ -167,7 +169,7 @@ impl Attempts {
 
     /// Chooses an endpoint that has not failed yet. When none is left, the last failure says more than that.
     fn choose(&mut self, cluster: &Arc<Cluster>, work: Work, world: &World) -> Result<Chosen, Refusal> {
-        let chosen = world.balance.choose(cluster, work, &self.failed, clock::now());
+        let chosen = world.balance.choose(cluster, work, self.family, &self.failed, clock::now());
         chosen.map_err(|none_left| self.last.take().unwrap_or(none_left))
     }
 
@@ -221,13 +223,18 @@ impl MaySpeakFirst for Opened {
     async fn spoke(&mut self) -> detect::Opening {
         self.pipe.spoke().await
     }
+
+    fn break_off(self) {
+        self.pipe.break_off();
+    }
 }
 
 /// Routes a connection and opens a line for its bytes.
 async fn open(walk: &Walk, workload: Option<&HeaderValue>) -> Result<Opened, Refusal> {
     let since = clock::now();
-    let routed = route::connection(&walk.destination(), &walk.caller)?;
-    let mut attempts = Attempts::new();
+    let destination = walk.destination();
+    let routed = route::connection(&destination, &walk.caller)?;
+    let mut attempts = Attempts::toward(destination.address);
     loop {
         let chosen = attempts.choose(&routed.cluster, Work::Connection, &walk.world)?;
         match connect::bytes(&chosen, &walk.world).await {
@@ -284,11 +291,12 @@ async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusa
     let Call { request, switch, interims } = call;
     // CONNECT names no path, and OPTIONS may ask about all of them.
     let path = Some(request.uri().path()).filter(|path| path.starts_with('/')).unwrap_or("/");
-    let routed = route::request(&walk.destination(), path, &walk.caller)?;
+    let destination = walk.destination();
+    let routed = route::request(&destination, path, &walk.caller)?;
     let version = if facts.version == Version::HTTP_2 { HttpVersion::Two } else { HttpVersion::One };
     let needs = if matches!(switch, Switch::Extended(_)) { Needs::ExtendedConnect } else { Needs::Version(version) };
     let (mut request, sent) = tallied(request);
-    let mut attempts = Attempts::new();
+    let mut attempts = Attempts::toward(destination.address);
     loop {
         let chosen = attempts.choose(&routed.cluster, Work::Request, world)?;
         let line = match connect::requests(&chosen, needs, world).await {

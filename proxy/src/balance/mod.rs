@@ -18,6 +18,7 @@ use std::{
 use foldhash::{HashMap, HashMapExt};
 
 use crate::{
+    accept::Family,
     refusal::{Reason, Refusal},
     snapshot::{Cluster, Endpoint},
 };
@@ -72,22 +73,34 @@ impl State {
         Self { groups: RefCell::new(HashMap::new()), dice: Dice::new(seed) }
     }
 
-    /// Chooses an endpoint of `cluster` that is not among `tried`.
+    /// Chooses an endpoint of `cluster` that is not among `tried`, for work that was dialled at an address of `family`: as
+    /// without a mesh, an endpoint of the same family, as long as there is one.
     ///
     /// # Errors
     /// [`Reason::NoEndpoint`] when none is left. Ejected endpoints are chosen only when all are ejected: a wrong guess
     /// about everybody must not turn into an outage of our own making.
-    pub fn choose(&self, cluster: &Arc<Cluster>, work: Work, tried: &[SocketAddr], now: Instant) -> Result<Chosen, Refusal> {
+    pub fn choose(
+        &self,
+        cluster: &Arc<Cluster>,
+        work: Work,
+        family: Family,
+        tried: &[SocketAddr],
+        now: Instant,
+    ) -> Result<Chosen, Refusal> {
         if !cluster.discovered {
             return only(cluster, tried, now);
         }
         let mut groups = self.groups.borrow_mut();
         let group = groups.entry(cluster.name.clone()).or_insert_with(|| Group::new(cluster));
         group.follow(cluster);
-        let candidate = p2c::pick(&group.candidates, &self.dice, |candidate| {
-            let fresh = !tried.contains(&candidate.endpoint.address);
-            fresh.then(|| (candidate.ejection.holds(now), candidate.load.cost(work, now)))
-        });
+        let pick = |families: &[Family]| {
+            p2c::pick(&group.candidates, &self.dice, |candidate| {
+                let address = candidate.endpoint.address;
+                let eligible = families.contains(&Family::of(address)) && !tried.contains(&address);
+                eligible.then(|| (candidate.ejection.holds(now), candidate.load.cost(work, now)))
+            })
+        };
+        let candidate = pick(&[family]).or_else(|| pick(&[Family::V4, Family::V6]));
         let candidate = candidate.ok_or_else(|| nothing_left(cluster, tried))?;
         candidate.load.begin();
         Ok(Chosen { candidate: candidate.clone(), since: Cell::new(now) })
@@ -216,12 +229,15 @@ mod tests {
         let state = State::new(1);
         let now = crate::clock::now();
         let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
-        state.choose(&both, Work::Request, &[], now).unwrap();
+        state.choose(&both, Work::Request, Family::V4, &[], now).unwrap();
         let one = cluster(vec![endpoint(1, false), endpoint(2, true)]);
         assert_eq!(state.retire([&one].into_iter()), [endpoint(2, false).address]);
         assert_eq!(state.retire([&one].into_iter()), []);
         for _ in 0..50 {
-            assert_eq!(state.choose(&one, Work::Request, &[], now).unwrap().endpoint().address, endpoint(1, false).address);
+            assert_eq!(
+                state.choose(&one, Work::Request, Family::V4, &[], now).unwrap().endpoint().address,
+                endpoint(1, false).address
+            );
         }
     }
 
@@ -231,8 +247,22 @@ mod tests {
         let now = crate::clock::now();
         let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
         let tried = [endpoint(1, false).address, endpoint(2, false).address];
-        assert_eq!(state.choose(&both, Work::Request, &tried[..1], now).unwrap().endpoint().address, tried[1]);
-        assert_eq!(state.choose(&both, Work::Request, &tried, now).unwrap_err().reason, Reason::NoEndpoint);
+        assert_eq!(state.choose(&both, Work::Request, Family::V4, &tried[..1], now).unwrap().endpoint().address, tried[1]);
+        assert_eq!(state.choose(&both, Work::Request, Family::V4, &tried, now).unwrap_err().reason, Reason::NoEndpoint);
+    }
+
+    #[test]
+    fn work_goes_to_the_family_at_which_it_was_dialled() {
+        let state = State::new(11);
+        let now = crate::clock::now();
+        let six = Arc::new(Endpoint { address: "[fd77::1]:80".parse().unwrap(), ..(*endpoint(9, false)).clone() });
+        let both = cluster(vec![endpoint(1, false), six.clone(), endpoint(2, false)]);
+        for _ in 0..50 {
+            let chosen = state.choose(&both, Work::Request, Family::V6, &[], now).unwrap();
+            assert_eq!(chosen.endpoint().address, six.address);
+        }
+        let instead = state.choose(&both, Work::Request, Family::V6, &[six.address], now).unwrap();
+        assert!(instead.endpoint().address.is_ipv4(), "the other is better than none");
     }
 
     #[test]
@@ -241,7 +271,7 @@ mod tests {
         let now = crate::clock::now();
         let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
         let bad = loop {
-            let chosen = state.choose(&both, Work::Request, &[], now).unwrap();
+            let chosen = state.choose(&both, Work::Request, Family::V4, &[], now).unwrap();
             if chosen.endpoint().address == endpoint(1, false).address {
                 break chosen;
             }
@@ -249,10 +279,14 @@ mod tests {
         bad.failed(now);
         drop(bad);
         for _ in 0..50 {
-            assert_eq!(state.choose(&both, Work::Request, &[], now).unwrap().endpoint().address, endpoint(2, false).address);
+            assert_eq!(
+                state.choose(&both, Work::Request, Family::V4, &[], now).unwrap().endpoint().address,
+                endpoint(2, false).address
+            );
         }
         let later = now + Duration::from_secs(60);
-        assert!((0..50).any(|_| state.choose(&both, Work::Request, &[], later).unwrap().endpoint().address == endpoint(1, false).address));
+        assert!((0..50).any(|_| state.choose(&both, Work::Request, Family::V4, &[], later).unwrap().endpoint().address
+            == endpoint(1, false).address));
     }
 
     #[test]
@@ -261,12 +295,12 @@ mod tests {
         let now = crate::clock::now();
         let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
         let other = [endpoint(2, false).address];
-        let first = state.choose(&both, Work::Request, &other, now).unwrap();
+        let first = state.choose(&both, Work::Request, Family::V4, &other, now).unwrap();
         let ready = now + Duration::from_secs(1);
         first.begins(ready);
         first.answered(ready + Duration::from_micros(10));
         drop(first);
-        let chosen = (0..50).map(|_| state.choose(&both, Work::Request, &[], ready).unwrap().endpoint().address);
+        let chosen = (0..50).map(|_| state.choose(&both, Work::Request, Family::V4, &[], ready).unwrap().endpoint().address);
         assert!(chosen.into_iter().any(|address| address != other[0]), "a slow way there made it look slow");
     }
 
@@ -275,7 +309,7 @@ mod tests {
         let state = State::new(3);
         let now = crate::clock::now();
         let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
-        let held: Vec<_> = (0..10).map(|_| state.choose(&both, Work::Connection, &[], now).unwrap()).collect();
+        let held: Vec<_> = (0..10).map(|_| state.choose(&both, Work::Connection, Family::V4, &[], now).unwrap()).collect();
         let first = held.iter().filter(|chosen| chosen.endpoint().address == endpoint(1, false).address).count();
         assert_eq!(first, 5);
     }

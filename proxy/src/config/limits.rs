@@ -19,9 +19,8 @@ pub struct Limits {
     pub streams: u32,
     /// HTTP/2: bytes a peer may send ahead on one stream. 64 KiB to 1 GiB.
     pub stream_window: u32,
-    /// HTTP/2: bytes a peer may send ahead on one connection. Several times the stream's window, so that one stalled
-    /// stream does not block the rest; and large, since `h2` grants small data frames a budget in proportion to it.
-    /// 64 KiB to 1 GiB.
+    /// HTTP/2: bytes a peer may send ahead on one connection. What readers who stand still hold of it, all others lack, so
+    /// it is far more than many of them can hold: memory is bounded by the streams. 64 KiB to 1 GiB.
     pub connection_window: u32,
 }
 
@@ -31,6 +30,10 @@ impl From<&Limits> for Room {
         Self { head: size(limits.head_bytes), line: size(limits.line_bytes) }
     }
 }
+
+/// HTTP/2: what the frames of small data that wait to be read may cost beside the data itself. Left to itself, `h2` allows
+/// half of the connection's window.
+pub const SMALL_DATA_MAX: usize = 8 << 20;
 
 /// Bytes that stay unacknowledged for so long mean that whoever they are for is gone.
 pub const SILENCE_MAX: Duration = Duration::from_secs(30);

@@ -3,7 +3,10 @@
 use std::{io, net::SocketAddr, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use certs::verify::{self, VerifyError};
+use certs::{
+    tls::MESH_ALPN,
+    verify::{self, VerifyError},
+};
 use http::{Method, Request, StatusCode, Uri, uri::Authority};
 use rustls_pki_types::ServerName;
 use tokio_rustls::TlsConnector;
@@ -30,6 +33,10 @@ pub(super) async fn connect(endpoint: Arc<Endpoint>, world: Rc<World>) -> Result
         let connector = TlsConnector::from(identity.mesh_client(expected));
         // Peers are told by their SPIFFE ID; an address as server name keeps SNI off the wire.
         let stream = connector.connect(ServerName::from(address.ip()), stream).await.map_err(|error| refuse(address, &error))?;
+        if stream.get_ref().1.alpn_protocol() != Some(MESH_ALPN) {
+            let detail = format!("{address} proved its identity, and does not agree to speak the mesh's protocol");
+            return Err(Refusal::new(Reason::ServerCertificate, detail));
+        }
         world.recorder.on(Event::Handshake { direction: Direction::Outbound });
         multiplex::handshake(address, stream, dial, world.settings.limits).await
     };

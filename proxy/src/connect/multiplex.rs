@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::dials::Dial;
 use crate::{
-    config::{FRAME_MAX, Limits},
+    config::{FRAME_MAX, Limits, SMALL_DATA_MAX},
     refusal::{Reason, Refusal},
 };
 
@@ -86,6 +86,7 @@ where
         .initial_connection_window_size(limits.connection_window)
         .max_frame_size(FRAME_MAX)
         .max_header_list_size(limits.head_bytes)
+        .data_frame_budget(SMALL_DATA_MAX)
         .enable_push(false)
         .handshake(stream)
         .await;

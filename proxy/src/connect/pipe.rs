@@ -1,9 +1,10 @@
 //! One end of an opaque connection: a TCP stream, or a tunnel through the mesh.
 
-use std::future::poll_fn;
+use std::{future::poll_fn, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use h2::{RecvStream, SendStream};
+use h2::{Reason, RecvStream, SendStream};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::dials::Dial;
@@ -17,6 +18,8 @@ pub enum Pipe {
         seen: Bytes,
         /// The rest.
         stream: TcpStream,
+        /// Whether it was found broken while it was looked at: the kernel tells an error once.
+        broken: bool,
         /// Our own dial, when we dialled it: remembered for as long as this lives.
         _dial: Option<Dial>,
     },
@@ -24,6 +27,8 @@ pub enum Pipe {
     Tunnel {
         /// What was already read of it. Its flow control is not released yet.
         seen: Option<Bytes>,
+        /// Whether it was found broken while it was looked at.
+        broken: bool,
         /// What comes.
         receive: RecvStream,
         /// What goes.
@@ -34,22 +39,40 @@ pub enum Pipe {
 impl Pipe {
     /// A connection we dialled.
     pub fn server(stream: TcpStream, dial: Dial) -> Self {
-        Self::Tcp { seen: Bytes::new(), stream, _dial: Some(dial) }
+        Self::Tcp { seen: Bytes::new(), stream, broken: false, _dial: Some(dial) }
     }
 
     /// A connection of a client, of which `seen` was read already.
     pub fn client(stream: TcpStream, seen: Bytes) -> Self {
-        Self::Tcp { seen, stream, _dial: None }
+        Self::Tcp { seen, stream, broken: false, _dial: None }
     }
 
     /// A connection we dialled that has switched to another protocol.
     pub fn switched(stream: TcpStream, seen: Bytes, dial: Dial) -> Self {
-        Self::Tcp { seen, stream, _dial: Some(dial) }
+        Self::Tcp { seen, stream, broken: false, _dial: Some(dial) }
     }
 
     /// A tunnel.
     pub fn tunnel(receive: RecvStream, send: SendStream<Bytes>) -> Self {
-        Self::Tunnel { seen: None, receive, send }
+        Self::Tunnel { seen: None, broken: false, receive, send }
+    }
+}
+
+impl Pipe {
+    /// Whether it was found broken while it was looked at.
+    pub fn is_broken(&self) -> bool {
+        match self {
+            Self::Tcp { broken, .. } | Self::Tunnel { broken, .. } => *broken,
+        }
+    }
+
+    /// Tells the other side that this did not end well: RST on TCP, RST_STREAM in a tunnel.
+    pub fn break_off(self) {
+        match self {
+            // It is sent when the socket is closed.
+            Self::Tcp { stream, .. } => drop(SockRef::from(&stream).set_linger(Some(Duration::ZERO))),
+            Self::Tunnel { mut send, .. } => send.send_reset(Reason::CANCEL),
+        }
     }
 }
 
@@ -63,18 +86,26 @@ impl From<Peeked> for Pipe {
 impl MaySpeakFirst for Pipe {
     async fn spoke(&mut self) -> Opening {
         match self {
-            Self::Tcp { stream, .. } => {
+            Self::Tcp { stream, broken, .. } => {
                 let mut opening = [0; FRAME_HEAD];
-                // An error is an opening of nothing; whoever relays will meet it again.
-                let length = stream.peek(&mut opening).await.unwrap_or(0);
+                let length = stream.peek(&mut opening).await.unwrap_or_else(|_| {
+                    *broken = true;
+                    0
+                });
                 Opening::from_slice(&opening[..length])
             }
-            Self::Tunnel { seen, receive, .. } => {
-                if seen.is_none() {
-                    *seen = poll_fn(|cx| receive.poll_data(cx)).await.and_then(Result::ok);
+            Self::Tunnel { seen, receive, broken, .. } => {
+                if seen.is_none() && !*broken {
+                    let piece = poll_fn(|cx| receive.poll_data(cx)).await;
+                    *broken = matches!(piece, Some(Err(_)));
+                    *seen = piece.and_then(Result::ok);
                 }
                 seen.iter().flat_map(|seen| seen.iter().take(FRAME_HEAD)).copied().collect()
             }
         }
+    }
+
+    fn break_off(self) {
+        Pipe::break_off(self);
     }
 }

@@ -29,14 +29,14 @@ pub use memory::Memory;
 pub use mesh_tls::peer;
 pub use peeked::Peeked;
 pub use recognise::FRAME_HEAD;
-use recognise::{Verdict, greets_in_http2, recognise};
+use recognise::{Verdict, begins_tls_or_http2, greets_in_http2, recognise};
 
 /// Where a port is remembered to speak HTTP, a silent client is given this long before the server is dialled in case it
 /// speaks first. It bounds what a wrong memory costs a server-first protocol.
 const DOUBT: Duration = Duration::from_millis(20);
 
 /// After a failed dial, how long a client may still reveal that it speaks HTTP and can be told so in an answer.
-const LAST_WORD: Duration = Duration::from_secs(1);
+const LAST_WORD: Duration = Duration::from_millis(200);
 
 /// A connection whose protocol is known.
 pub enum Detected<S> {
@@ -67,16 +67,23 @@ pub struct Expected {
     pub mesh: bool,
 }
 
-/// Where mesh TLS may end, a server's first word counts only when the client has been silent for this long. A peer proxy
-/// always speaks first, but its ClientHello may cross with the greeting of a server that does too; whoever passed the
-/// greeting on would spoil the handshake.
+/// Where mesh TLS may end, the server is dialled only when the client has been silent for this long. A peer proxy always
+/// speaks first: a server dialled for it would see a connection that is none, and the greeting of one that speaks first
+/// would spoil the handshake.
 const PEERS_TURN: Duration = Duration::from_millis(30);
+
+/// A client that has begun what could become the first line of a request, and pauses for so long, speaks something else and
+/// waits for an answer.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A dialled server that may speak before its client does.
 pub trait MaySpeakFirst {
     /// Resolves when the server sent something or closed, with the beginning of what it sent, which stays to be read. Safe
     /// to cancel and to call again.
     fn spoke(&mut self) -> impl Future<Output = Opening>;
+
+    /// Ends the connection with a reset.
+    fn break_off(self);
 }
 
 /// The beginning of what a server said first: enough to tell an HTTP/2 server, which may greet before its client does.
@@ -93,16 +100,24 @@ pub async fn protocol<S: MaySpeakFirst>(
     dial: impl Future<Output = Result<S, Refusal>>,
 ) -> Result<Detected<S>, Refusal> {
     let destination = conn.destination;
-    let accepted = Instant::from_std(clock::now());
     let mut client = Peeked::new(conn.stream);
     if expected.protocol == Protocol::Opaque && !expected.mesh {
         return Ok(Detected::Bytes { client, server: None });
     }
     let first = match expected.protocol {
-        Protocol::Http => from_client(&mut client, expected).await?,
+        Protocol::Http => from_client(&mut client, expected, world.settings.head_timeout).await,
         Protocol::Undeclared | Protocol::Opaque => {
-            let doubt = if world.memory.says_http(destination) { DOUBT } else { Duration::ZERO };
-            race(&mut client, expected, dial, doubt, accepted).await?
+            let remembered = if world.memory.says_http(destination) { DOUBT } else { Duration::ZERO };
+            let doubt = if expected.mesh { PEERS_TURN } else { remembered };
+            race(&mut client, expected, dial, doubt, world.settings.head_timeout).await
+        }
+    };
+    let first = match first {
+        Ok(first) => first,
+        Err(refusal) => {
+            // What did not come about must not look like something that came to its end.
+            client.break_off();
+            return Err(refusal);
         }
     };
     Ok(match first {
@@ -135,18 +150,44 @@ enum Judged {
     Bytes,
 }
 
-/// Reads until the client has shown what it speaks; nobody else can decide where HTTP is declared.
-async fn from_client<S>(client: &mut Peeked, expected: Expected) -> Result<FirstWord<S>, Refusal> {
+/// Reads until the client has shown what it speaks; nobody else can decide where HTTP is declared. It must have done so
+/// within `patience` of its first byte.
+async fn from_client<S>(client: &mut Peeked, expected: Expected, patience: Duration) -> Result<FirstWord<S>, Refusal> {
     let mut hello = mesh_tls::Hello::default();
+    let mut deadline = None;
     loop {
-        let read = client.fill().await;
+        let read = tokio::select! {
+            biased;
+            read = client.fill() => read,
+            () = over(deadline) => return Err(slow(patience)),
+        };
+        deadline.get_or_insert_with(|| in_time(patience));
         match judge(client, read, &mut hello, expected)? {
+            // Where HTTP is declared its own parser may as well judge what else it is.
+            Judged::NeedMore if !begins_tls_or_http2(client.seen()) => return Ok(FirstWord::Http(HttpVersion::One)),
             Judged::NeedMore => {}
             Judged::Mesh(accepted) => return Ok(FirstWord::Mesh(accepted)),
             Judged::Http(version) => return Ok(FirstWord::Http(version)),
             Judged::Bytes => return Ok(FirstWord::Bytes(None)),
         }
     }
+}
+
+fn in_time(patience: Duration) -> Instant {
+    Instant::from_std(clock::now()) + patience
+}
+
+/// Resolves at `deadline`, if there is one.
+async fn over(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn slow(patience: Duration) -> Refusal {
+    let seconds = patience.as_secs_f32();
+    Refusal::new(Reason::ClientSlow, format!("the client did not show within {seconds} s what it had begun to speak"))
 }
 
 /// The server's side of the race for the first word.
@@ -166,13 +207,13 @@ enum Word {
     Other,
 }
 
-/// Lets the client and the server race for the first word.
+/// Lets the client and the server race for the first word; the server is dialled after `doubt`.
 async fn race<S: MaySpeakFirst>(
     client: &mut Peeked,
     expected: Expected,
     dial: impl Future<Output = Result<S, Refusal>>,
     doubt: Duration,
-    accepted: Instant,
+    patience: Duration,
 ) -> Result<FirstWord<S>, Refusal> {
     let dial = async {
         if !doubt.is_zero() {
@@ -181,54 +222,74 @@ async fn race<S: MaySpeakFirst>(
         dial.await
     };
     tokio::pin!(dial);
-    let turn = if expected.mesh { accepted + PEERS_TURN } else { accepted };
     let mut server = Server::Dialling;
     let mut hello = mesh_tls::Hello::default();
+    // When a client that has begun to speak is judged by what it has said so far.
+    let mut deadline = None;
+    // Whether that could be mesh TLS: then it is the client who spoke first, whatever the server says meanwhile.
+    let mut greeting = false;
     loop {
-        tokio::select! {
+        let judged = tokio::select! {
             biased;
-            read = client.fill() => match judge(client, read, &mut hello, expected)? {
-                Judged::NeedMore => {}
-                Judged::Mesh(accepted) => return Ok(FirstWord::Mesh(accepted)),
-                Judged::Http(version) => return Ok(FirstWord::Http(version)),
-                Judged::Bytes => {
-                    return match server {
-                        Server::Dialling => Ok(FirstWord::Bytes(Some(dial.await?))),
-                        Server::Open(line) | Server::Waits(line) => Ok(FirstWord::Bytes(Some(line))),
-                        Server::Failed(refusal) => Err(refusal),
-                    };
-                }
-            },
-            opened = &mut dial, if matches!(server, Server::Dialling) => {
+            read = client.fill() => judge(client, read, &mut hello, expected).inspect_err(|_| server.take().break_off())?,
+            () = over(deadline) => if greeting { return Err(slow(patience)) } else { Judged::Bytes },
+            opened = &mut dial, if matches!(server, Server::Dialling) && !greeting => {
                 server = opened.map_or_else(Server::Failed, Server::Open);
+                continue;
             }
-            word = server.first_word(turn) => match (server, word) {
+            word = server.first_word(), if !greeting => match (server.take(), word) {
                 // Its client will speak too, and tell what it is.
-                (Server::Open(line), Word::Http2) => server = Server::Waits(line),
+                (Server::Open(line), Word::Http2) => {
+                    server = Server::Waits(line);
+                    continue;
+                }
                 (Server::Open(line) | Server::Waits(line), _) => return Ok(FirstWord::Bytes(Some(line))),
                 (Server::Failed(refusal), _) => return Err(refusal),
-                (Server::Dialling, _) => server = Server::Dialling,
+                (Server::Dialling, _) => continue,
             },
+        };
+        match judged {
+            Judged::NeedMore => {
+                greeting = expected.mesh && client.seen().first() == Some(&0x16);
+                deadline = Some(if greeting { deadline.unwrap_or_else(|| in_time(patience)) } else { in_time(PAUSE) });
+            }
+            Judged::Mesh(accepted) => return Ok(FirstWord::Mesh(accepted)),
+            Judged::Http(version) => return Ok(FirstWord::Http(version)),
+            Judged::Bytes => {
+                return match server {
+                    Server::Dialling => Ok(FirstWord::Bytes(Some(dial.await?))),
+                    Server::Open(line) | Server::Waits(line) => Ok(FirstWord::Bytes(Some(line))),
+                    Server::Failed(refusal) => Err(refusal),
+                };
+            }
         }
     }
 }
 
 impl<S: MaySpeakFirst> Server<S> {
-    /// Resolves when this side has something to say to the race, at the earliest when it is its `turn`.
-    async fn first_word(&mut self, turn: Instant) -> Word {
+    /// Resolves when this side has something to say to the race.
+    async fn first_word(&mut self) -> Word {
         match self {
             Self::Dialling | Self::Waits(_) => std::future::pending().await,
             Self::Open(line) => {
-                if greets_in_http2(&line.spoke().await) {
-                    return Word::Http2;
-                }
-                tokio::time::sleep_until(turn).await;
-                Word::Other
+                let opening = line.spoke().await;
+                if greets_in_http2(&opening) { Word::Http2 } else { Word::Other }
             }
             Self::Failed(_) => {
                 tokio::time::sleep(LAST_WORD).await;
                 Word::Other
             }
+        }
+    }
+
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Dialling)
+    }
+
+    /// Ends the line to the server, if there is one, with a reset: its client has gone.
+    fn break_off(self) {
+        if let Self::Open(line) | Self::Waits(line) = self {
+            line.break_off();
         }
     }
 }
@@ -241,6 +302,7 @@ fn judge(client: &Peeked, read: io::Result<usize>, hello: &mut mesh_tls::Hello, 
         verdict => verdict,
     };
     Ok(match (verdict, expected.protocol) {
+        (Verdict::NeedMore, Protocol::Opaque) if !begins_tls_or_http2(client.seen()) => Judged::Bytes,
         (Verdict::NeedMore, _) => Judged::NeedMore,
         (Verdict::Tls, _) if expected.mesh => match hello.read(client.seen()) {
             mesh_tls::Reading::NeedMore if read > 0 => Judged::NeedMore,

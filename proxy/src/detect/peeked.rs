@@ -4,9 +4,11 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::{Buf, BytesMut};
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -35,6 +37,11 @@ impl Peeked {
         // A ClientHello with a post-quantum key share is about 1.5 kB; two of them fit.
         self.seen.reserve(4096);
         self.stream.read_buf(&mut self.seen).await
+    }
+
+    /// Ends the connection with a reset.
+    pub fn break_off(self) {
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
 
     /// The connection, and what was read of it.

@@ -39,6 +39,11 @@ pub fn recognise(seen: &[u8]) -> Verdict {
     }
 }
 
+/// Whether bytes that are too few to judge begin a TLS handshake or the preface of HTTP/2, rather than anything else.
+pub fn begins_tls_or_http2(seen: &[u8]) -> bool {
+    seen.first() == Some(&0x16) || PREFACE.starts_with(seen)
+}
+
 /// Length of an HTTP/2 frame's head (RFC 9113, section 4.1).
 pub const FRAME_HEAD: usize = 9;
 

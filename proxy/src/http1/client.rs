@@ -182,7 +182,7 @@ impl Line {
     }
 
     async fn head(&self) -> Result<Response<()>, Nothing> {
-        match self.conn.head().await {
+        match self.conn.head(head::sound_status_line).await {
             Ok(Some(text)) => head::response(text).map_err(Nothing::Malformed),
             Ok(None) => Err(Nothing::Closed(io::ErrorKind::UnexpectedEof.into())),
             Err(Lost::Io(error)) if self.conn.has_input() => Err(Nothing::Gone(error)),

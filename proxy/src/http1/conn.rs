@@ -145,11 +145,17 @@ impl Conn {
         }
     }
 
-    /// The bytes of the next head, its empty line included; `None` when the peer closed before it began one.
-    pub(super) async fn head(&self) -> Result<Option<Bytes>, Lost> {
+    /// The bytes of the next head, its empty line included; `None` when the peer closed before it began one. Its first line
+    /// is held against `sound` as soon as it is there: who speaks something else waits for an answer to it.
+    pub(super) async fn head(&self, sound: impl Fn(&[u8]) -> Result<(), Malformed>) -> Result<Option<Bytes>, Lost> {
         let mut scan = Scan::default();
+        let mut sounded = false;
         loop {
             let found = scan.section(&self.input.borrow(), true, self.room).map_err(Lost::Malformed)?;
+            if let Some(line) = scan.first_line().filter(|_| !sounded && found.is_none()) {
+                sound(self.input.borrow().get(line).unwrap_or_default()).map_err(Lost::Malformed)?;
+                sounded = true;
+            }
             if let Some(length) = found {
                 return Ok(Some(self.input.borrow_mut().split_to(length).freeze()));
             }

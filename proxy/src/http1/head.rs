@@ -36,6 +36,17 @@ pub fn request(head: Bytes) -> Result<Request<()>, Malformed> {
     Ok(request)
 }
 
+/// Whether a line could be the first of a request: it ends in a version. What is wrong with it otherwise is told later.
+pub fn sound_request_line(line: &[u8]) -> Result<(), Malformed> {
+    let last = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    if last.starts_with(b"HTTP/") && last.len() < line.len() { Ok(()) } else { Err(Malformed::RequestLine) }
+}
+
+/// Whether a line could be the first of a response.
+pub fn sound_status_line(line: &[u8]) -> Result<(), Malformed> {
+    if line.starts_with(b"HTTP/1.") { Ok(()) } else { Err(Malformed::StatusLine) }
+}
+
 /// Reads a response's head.
 pub fn response(head: Bytes) -> Result<Response<()>, Malformed> {
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];

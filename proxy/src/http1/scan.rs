@@ -22,6 +22,8 @@ pub struct Scan {
     line: usize,
     /// Lines that were complete.
     lines: usize,
+    /// The first line that was not empty.
+    first: Option<(usize, usize)>,
 }
 
 impl Scan {
@@ -37,6 +39,9 @@ impl Scan {
                 return Err(Malformed::LineEnd);
             }
             let empty = end - 1 == self.line;
+            if !empty && self.first.is_none() {
+                self.first = Some((self.line, end - 1));
+            }
             self.seen = end + 1;
             self.line = end + 1;
             self.lines += 1;
@@ -55,6 +60,11 @@ impl Scan {
             return Err(self.too_long());
         }
         Ok(None)
+    }
+
+    /// Where the first line is, without its end, once it is complete.
+    pub fn first_line(&self) -> Option<std::ops::Range<usize>> {
+        self.first.map(|(start, end)| start..end)
     }
 
     fn too_long(self) -> Malformed {

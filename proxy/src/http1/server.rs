@@ -70,7 +70,7 @@ impl Server {
 
     /// The next request, whose head must be complete within `patience`.
     pub async fn next(&mut self, patience: Duration) -> Incoming {
-        match timeout_at(Instant::now() + patience, self.conn.head()).await {
+        match timeout_at(Instant::now() + patience, self.conn.head(head::sound_request_line)).await {
             Err(_) => Incoming::Slow,
             Ok(Ok(None) | Err(Lost::Io(_))) => Incoming::Gone,
             Ok(Err(Lost::Malformed(why))) => Incoming::Malformed(why),

@@ -1,12 +1,11 @@
 //! Carrying opaque bytes both ways.
 
-use std::{future::poll_fn, io, time::Duration};
+use std::{future::poll_fn, io};
 
 use bytes::{Bytes, BytesMut};
-use h2::{Reason as Code, RecvStream, SendStream};
-use socket2::SockRef;
+use h2::{RecvStream, SendStream};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, Interest},
     net::tcp::{ReadHalf, WriteHalf},
 };
 
@@ -30,9 +29,9 @@ pub struct Carried {
 /// Carries bytes until both directions have ended, or one breaks off; then the other end is broken off as well. The end of
 /// one direction is passed on and leaves the other open.
 pub async fn bytes(client: Pipe, server: Pipe) -> Carried {
-    let mut carried = Carried::default();
+    let mut carried = Carried { broken: client.is_broken() || server.is_broken(), ..Carried::default() };
     let (mut client, mut server) = (client, server);
-    {
+    if !carried.broken {
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         let forth = pump(from_client, to_server, &mut carried.sent);
@@ -128,8 +127,8 @@ impl Sink<'_> {
     /// Resolves when the other side has given up on what we send.
     async fn lost(&mut self) {
         match self {
-            // A TCP peer that is gone shows when it is written to, or as an error on the way back.
-            Self::Tcp(_) => std::future::pending().await,
+            // Its own way back may have ended in order, and then nobody reads there any more: a reset shows here.
+            Self::Tcp(stream) => drop(stream.ready(Interest::ERROR).await),
             Self::Tunnel(send) => drop(poll_fn(|cx| send.poll_reset(cx)).await),
         }
     }
@@ -142,15 +141,7 @@ impl Pipe {
                 let (read, write) = stream.split();
                 (Source::Tcp { seen: std::mem::take(seen), stream: read }, Sink::Tcp(write))
             }
-            Self::Tunnel { seen, receive, send } => (Source::Tunnel { seen: seen.take(), receive }, Sink::Tunnel(send)),
-        }
-    }
-
-    /// Tells the other side that this did not end well: RST on TCP, RST_STREAM in a tunnel.
-    fn break_off(self) {
-        match self {
-            Self::Tcp { stream, .. } => drop(SockRef::from(&stream).set_linger(Some(Duration::ZERO))),
-            Self::Tunnel { mut send, .. } => send.send_reset(Code::CANCEL),
+            Self::Tunnel { seen, receive, send, .. } => (Source::Tunnel { seen: seen.take(), receive }, Sink::Tunnel(send)),
         }
     }
 }

@@ -21,7 +21,7 @@ use super::{
     send::carry,
 };
 use crate::{
-    config::{FRAME_MAX, Limits},
+    config::{FRAME_MAX, Limits, SMALL_DATA_MAX},
     connect::Pipe,
     drain::Drain,
     hop,
@@ -94,6 +94,7 @@ where
         .initial_connection_window_size(limits.connection_window)
         .max_frame_size(FRAME_MAX)
         .max_header_list_size(limits.head_bytes)
+        .data_frame_budget(SMALL_DATA_MAX)
         .max_concurrent_streams(limits.streams)
         .enable_connect_protocol();
     if whose == Whose::Peer {
