@@ -98,7 +98,10 @@ pub fn explain(error: &Error) -> Option<VerifyError> {
     let Error::InvalidCertificate(error) = error else { return None };
     let seconds = |time: &UnixTime| time.as_secs();
     Some(match error {
-        CertificateError::Other(OtherError(inner)) => inner.downcast_ref::<VerifyError>()?.clone(),
+        CertificateError::Other(OtherError(inner)) => match inner.downcast_ref::<VerifyError>() {
+            Some(ours) => ours.clone(),
+            None => VerifyError::Malformed(inner.to_string()),
+        },
         CertificateError::ExpiredContext { time, not_after } => {
             VerifyError::Expired { not_after: seconds(not_after), now: seconds(time) }
         }

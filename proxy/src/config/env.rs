@@ -75,7 +75,7 @@ fn fill(form: &mut Form<'_>, with_control: bool) -> Option<Settings> {
     // Less than Kubernetes' default grace period of 30 s, so that we end before we are killed.
     let drain_timeout = form.duration("WEFT_DRAIN_TIMEOUT_MS", 25_000, 0..=3_600_000);
     let access_log = form.flag("WEFT_ACCESS_LOG");
-    let log = form.log("WEFT_LOG", "info");
+    let log = form.log("WEFT_LOG", "info,h2=error");
     let pod = pod?;
     let workload = workload.unwrap_or_else(|| pod.clone());
     Some(Settings {

@@ -7,11 +7,11 @@ use h2::{Reason as Code, SendStream};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 
-use crate::payload::{Broken, Payload};
+use crate::payload::Broken;
 
 /// Sends `body` on an HTTP/2 stream, no faster than its receiver takes it. A body that breaks off resets the stream; a
 /// receiver that gives up ends it.
-pub(super) async fn carry(mut body: Payload, mut send: SendStream<Bytes>) {
+pub(super) async fn carry(mut body: impl Body<Data = Bytes, Error = Broken> + Unpin, mut send: SendStream<Bytes>) {
     loop {
         let frame = tokio::select! {
             biased;

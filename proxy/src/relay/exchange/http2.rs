@@ -14,7 +14,7 @@ use super::{Exchanged, Outgoing, Unanswered};
 use crate::{
     connect::{Multiplexed, Pipe},
     hop,
-    payload::Payload,
+    payload::{Payload, Replayable, replayable},
     refusal::{Reason, Refusal},
     relay::{
         call::{Interims, Switch},
@@ -38,20 +38,26 @@ pub(super) async fn exchange(mut sender: Multiplexed, mesh: bool, outgoing: Outg
         Switch::No => {}
     }
     let end = switch == Switch::No && body.is_end_stream();
-    // Whoever refuses a request before it looked at it lets us try again; that takes a copy, and only what has no body is small.
-    let copy = (end && head.method.is_idempotent()).then(|| head.clone());
+    // Whoever refuses a request before it looked at it lets us try again; that takes a copy.
+    let copy = head.clone();
     let sent = sender.send_request(Request::from_parts(head, ()), end);
     let (mut response, send) = sent.map_err(|error| {
         Unanswered::Lost(Refusal::midway(Reason::ServerAborted, format!("the request could not be sent: {error}")))
     })?;
-    let answered = match switch {
-        Switch::No if end => answer(&mut response, &interims).await,
-        Switch::No => answer_while_sending(response, &interims, body, send).await,
+    let (answered, kept) = match switch {
+        Switch::No if end => (answer(&mut response, &interims).await, Some(body)),
+        Switch::No => {
+            let (body, kept) = replayable(body);
+            let answered = answer_while_sending(response, &interims, body, send).await;
+            // Nobody sends any more when there is no answer.
+            let kept = if answered.is_ok() { None } else { kept.again() };
+            (answered, kept)
+        }
         switch => return switched(switch, response, &interims, send, mesh).await,
     };
     match answered {
         Ok(response) => Ok(Exchanged::Message(response.map(Payload::http2), None)),
-        Err(error) => Err(unanswered(&error, copy)),
+        Err(error) => Err(unanswered(&error, kept.map(|body| Request::from_parts(copy, body)))),
     }
 }
 
@@ -97,7 +103,7 @@ async fn answer(response: &mut ResponseFuture, interims: &Interims) -> Result<Re
 async fn answer_while_sending(
     mut response: ResponseFuture,
     interims: &Interims,
-    body: Payload,
+    body: Replayable,
     send: SendStream<Bytes>,
 ) -> Result<Response<h2::RecvStream>, h2::Error> {
     let mut answer = pin!(answer(&mut response, interims));
@@ -105,7 +111,9 @@ async fn answer_while_sending(
     tokio::select! {
         biased;
         answered = &mut answer => {
-            tokio::task::spawn_local(sending);
+            if answered.is_ok() {
+                tokio::task::spawn_local(sending);
+            }
             return answered;
         }
         () = &mut sending => {}
@@ -113,14 +121,12 @@ async fn answer_while_sending(
     answer.await
 }
 
-fn unanswered(error: &h2::Error, copy: Option<http::request::Parts>) -> Unanswered {
+fn unanswered(error: &h2::Error, kept: Option<Request<Payload>>) -> Unanswered {
     let detail = format!("the server broke the request off: {error}");
     let untouched = error.reason() == Some(Code::REFUSED_STREAM) || (error.is_go_away() && error.is_remote());
-    match (copy, error.reason()) {
-        // RFC 9113, section 8.7: nothing of it was processed.
-        (Some(head), _) if untouched => {
-            Unanswered::Unsent(Refusal::new(Reason::ServerAborted, detail), Box::new(Request::from_parts(head, Payload::empty())))
-        }
+    match (kept, error.reason()) {
+        // RFC 9113, sections 6.8 and 8.7: nothing of it was processed, whatever its method.
+        (Some(request), _) if untouched => Unanswered::Unsent(Refusal::new(Reason::ServerAborted, detail), Box::new(request)),
         (_, Some(code)) if error.is_reset() && error.is_remote() => {
             Unanswered::Reset(Refusal::midway(Reason::ServerAborted, detail), code)
         }

@@ -1,15 +1,21 @@
 //! The body of a message on its way through, whichever protocol it came in by.
 
+mod replay;
+
 use std::{
     error::Error,
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
+    vec,
 };
 
 use bytes::Bytes;
 use h2::RecvStream;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+
+pub use replay::{Replayable, replayable};
 
 use crate::http1;
 
@@ -32,6 +38,7 @@ enum Source {
     Ours(Bytes),
     Http1(http1::Body),
     Http2 { stream: RecvStream, data_ended: bool },
+    Again { taken: vec::IntoIter<Bytes>, trailers: Option<HeaderMap>, rest: Box<Payload> },
 }
 
 /// Why a payload broke off.
@@ -118,6 +125,7 @@ impl Body for Payload {
             Source::Ours(bytes) => bytes.is_empty(),
             Source::Http1(incoming) => incoming.is_end_stream(),
             Source::Http2 { stream, .. } => stream.is_end_stream(),
+            Source::Again { taken, trailers, rest } => taken.len() == 0 && trailers.is_none() && rest.is_end_stream(),
         }
     }
 
@@ -127,7 +135,7 @@ impl Body for Payload {
             Source::Ours(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::Http1(incoming) => incoming.size_hint(),
             Source::Http2 { stream, .. } if stream.is_end_stream() => SizeHint::with_exact(0),
-            Source::Http2 { .. } => SizeHint::default(),
+            Source::Http2 { .. } | Source::Again { .. } => SizeHint::default(),
         }
     }
 }
@@ -140,6 +148,7 @@ impl Source {
             Self::Ours(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Http1(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Broken::Http1),
             Self::Http2 { stream, data_ended } => poll_http2(stream, data_ended, cx).map_err(Broken::Http2),
+            Self::Again { taken, trailers, rest } => replay::poll_again(taken, trailers, rest, cx),
         }
     }
 }
