@@ -1,7 +1,10 @@
 //! What gRPC clients rely on beyond calls that go well: deadlines, giving up, errors in detail, big and compressed messages,
 //! pings, and being told in gRPC's own words when nobody can answer.
 
-use std::{process::Command, thread};
+use std::{
+    process::{Command, Output},
+    thread,
+};
 
 use serde_json::json;
 use tests::{App, Mesh, manifests, outside, python, script, service};
@@ -72,4 +75,22 @@ fn whoever_calls_where_nobody_answers_is_told_why() {
         "{told}"
     );
     assert!(lines[1].starts_with("shut:50051 UNAVAILABLE connect_refused weft: "), "{told}");
+}
+
+#[test]
+fn a_server_that_dies_amid_its_answer_is_not_taken_for_a_client_that_gave_up() {
+    let mesh = Mesh::up(&manifests([&server("cart"), &outside()]));
+    mesh.ready("cart-0");
+    mesh.ready("outside-0");
+    let client = [&*python(), &script("grpc_dying.py"), "cart:50051"];
+    for told in [mesh.succeed("web", &client), mesh.told(&client, &again(&mesh, &client))] {
+        // gRPC makes its code of the reset's, and CANCELLED means that the client itself gave up.
+        assert!(told.starts_with("UNAVAILABLE ") || told.starts_with("INTERNAL "), "{told}");
+    }
+}
+
+/// The same from outside, once the server is back.
+fn again(mesh: &Mesh, client: &[&str]) -> Output {
+    mesh.says("cart-0 is ready again");
+    mesh.inside("outside-0", client).output().expect("python")
 }
