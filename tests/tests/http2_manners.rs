@@ -62,15 +62,30 @@ const CHECKS: [&str; 38] = [
     "many_headers_hurt_no_other",
 ];
 
-fn line<'a>(python: &'a str, client: &'a str, server: &'a str) -> Vec<&'a str> {
-    [vec![python, client, server, "8080"], CHECKS.to_vec()].concat()
+/// Checks of what one connection bears that carries the work of many.
+const SHARED: [&str; 11] = [
+    "codes_of_a_client_reach_the_server",
+    "many_bodies_of_single_bytes_arrive_at_once",
+    "long_uploads_of_single_bytes_arrive",
+    "thirty_streams_that_are_not_read_hurt_no_other_client",
+    "thirty_uploads_that_are_not_read_hurt_no_other_client",
+    "small_messages_that_are_not_read_hurt_no_other_client",
+    "a_server_that_flushes_without_data_is_borne_with",
+    "a_client_that_flushes_without_data_is_borne_with",
+    "clients_that_soon_cancel_what_they_asked_for_hurt_no_other",
+    "a_client_that_leaves_many_requests_behind_hurts_no_other",
+    "a_server_that_lies_often_fails_those_answers_alone",
+];
+
+fn line<'a>(python: &'a str, client: &'a str, server: &'a str, checks: &[&'a str]) -> Vec<&'a str> {
+    [&[python, client, server, "8080"], checks].concat()
 }
 
-fn all_held(mut client: Command, between: &str) {
+fn all_held(mut client: Command, checks: &[&str], between: &str) {
     let output = client.output().expect("python");
     let told = String::from_utf8_lossy(&output.stdout);
     let held: Vec<&str> = told.lines().filter_map(|line| line.strip_suffix(" held")).collect();
-    assert_eq!(held, CHECKS, "{between}:\n{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(held, checks, "{between}:\n{told}{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -85,11 +100,26 @@ fn streams_end_as_they_were_ended_and_hurt_no_other() {
     let (python, client) = (&python(), &script("http2/client.py"));
     thread::scope(|scope| {
         for server in ["cart", "six", "plain"] {
-            let command = mesh.command(&format!("to-{server}"), &line(python, client, server));
-            scope.spawn(move || all_held(command, &format!("from a meshed pod to {server}")));
+            let command = mesh.command(&format!("to-{server}"), &line(python, client, server, &CHECKS));
+            scope.spawn(move || all_held(command, &CHECKS, &format!("from a meshed pod to {server}")));
         }
-        let command = mesh.inside("outside-0", &line(python, client, "called"));
-        scope.spawn(move || all_held(command, "from a pod without a sidecar"));
+        let command = mesh.inside("outside-0", &line(python, client, "called", &CHECKS));
+        scope.spawn(move || all_held(command, &CHECKS, "from a pod without a sidecar"));
+    });
+}
+
+#[test]
+fn one_connection_carries_the_work_of_many_and_none_pays_for_another() {
+    let mesh = Mesh::up(&manifests([&declared("cart"), &declared("called"), &outside()]));
+    for pod in ["cart-0", "called-0", "outside-0"] {
+        mesh.ready(pod);
+    }
+    let (python, client) = (&python(), &script("http2/client.py"));
+    let meshed = mesh.command("web", &line(python, client, "cart", &SHARED));
+    let stranger = mesh.inside("outside-0", &line(python, client, "called", &SHARED));
+    thread::scope(|scope| {
+        scope.spawn(|| all_held(meshed, &SHARED, "from a meshed pod"));
+        scope.spawn(|| all_held(stranger, &SHARED, "from a pod without a sidecar"));
     });
 }
 

@@ -2,6 +2,7 @@
 
 server.py PORT [WINDOW]: streams begin with a window of that size."""
 
+import contextlib
 import hashlib
 import socket
 import sys
@@ -174,6 +175,10 @@ class Serving(Link):
         """That many bytes in frames of `piece` bytes, as the windows allow."""
 
         def pour(left, piece):
+            with contextlib.suppress(ConnectionError):
+                go_on(left, piece)
+
+        def go_on(left, piece):
             self.headers(stream, OK)
             while left and not request.reset:
                 length = min(left, self.window(stream), 16384)
