@@ -288,7 +288,7 @@ struct Facts {
 
 async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusal> {
     let world = &walk.world;
-    let Call { request, switch, interims } = call;
+    let Call { request, switch, aside } = call;
     // CONNECT names no path, and OPTIONS may ask about all of them.
     let path = Some(request.uri().path()).filter(|path| path.starts_with('/')).unwrap_or("/");
     let destination = walk.destination();
@@ -311,7 +311,7 @@ async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusa
         }
         let method = request.method().clone();
         chosen.begins(clock::now());
-        let outgoing = Outgoing { request, switch: switch.clone(), interims: interims.clone(), version: facts.version };
+        let outgoing = Outgoing { request, switch: switch.clone(), aside: aside.clone(), version: facts.version };
         let exchanged = match relay::exchange(line, outgoing).await {
             Ok(exchanged) => exchanged,
             Err(Unanswered::Unsent(refusal, unsent)) => {

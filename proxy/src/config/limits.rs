@@ -31,9 +31,12 @@ impl From<&Limits> for Room {
     }
 }
 
-/// HTTP/2: what the frames of small data that wait to be read may cost beside the data itself. Left to itself, `h2` allows
-/// half of the connection's window.
+/// HTTP/2: what frames of small data that wait to be read may cost a stranger's connection beside the data itself.
 pub const SMALL_DATA_MAX: usize = 8 << 20;
+
+/// The same for a connection that carries the work of many: to the app, or of a peer. A few readers who stand still must not
+/// end it for all.
+pub const SHARED_SMALL_DATA_MAX: usize = 1 << 30;
 
 /// Bytes that stay unacknowledged for so long mean that whoever they are for is gone.
 pub const SILENCE_MAX: Duration = Duration::from_secs(30);

@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::dials::Dial;
 use crate::{
-    config::{FRAME_MAX, Limits, SMALL_DATA_MAX},
+    config::{FRAME_MAX, Limits, SHARED_SMALL_DATA_MAX},
     refusal::{Reason, Refusal},
 };
 
@@ -86,7 +86,9 @@ where
         .initial_connection_window_size(limits.connection_window)
         .max_frame_size(FRAME_MAX)
         .max_header_list_size(limits.head_bytes)
-        .data_frame_budget(SMALL_DATA_MAX)
+        .data_frame_budget(SHARED_SMALL_DATA_MAX)
+        // What is malformed ends its stream; that there were many such streams says nothing about the others.
+        .max_local_error_reset_streams(None)
         .enable_push(false)
         .handshake(stream)
         .await;

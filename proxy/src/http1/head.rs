@@ -5,13 +5,38 @@ use std::mem::MaybeUninit;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+    header::{
+        AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, COOKIE, EXPECT,
+        HOST, MAX_FORWARDS, PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    },
 };
 
 use super::{Malformed, target};
 
 /// Fields of a head, or of trailers.
 pub const FIELDS_MAX: usize = 128;
+
+/// What frames, routes, admits or changes a message comes before its body or not at all (RFC 9110, section 6.5.1).
+const NO_TRAILERS: [HeaderName; 18] = [
+    AUTHORIZATION,
+    CACHE_CONTROL,
+    CONNECTION,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    CONTENT_TYPE,
+    COOKIE,
+    EXPECT,
+    HOST,
+    MAX_FORWARDS,
+    PROXY_AUTHORIZATION,
+    RANGE,
+    SET_COOKIE,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
 
 /// Reads a request's head: all of it, up to and with its empty line.
 pub fn request(head: Bytes) -> Result<Request<()>, Malformed> {
@@ -70,9 +95,7 @@ pub fn trailers(section: Bytes) -> Result<HeaderMap, Malformed> {
     let parsed = httparse::parse_headers(&section, &mut fields).map_err(|error| wrong(error, Malformed::Field))?;
     let httparse::Status::Complete((_, fields)) = parsed else { return Err(Malformed::Field) };
     let trailers = headers(&section, fields)?;
-    // RFC 9110, section 6.5.1: what frames, routes or changes a message comes before its body or not at all.
-    let forbidden = [CONTENT_LENGTH, TRANSFER_ENCODING, HOST, CONNECTION, UPGRADE, TE, TRAILER];
-    if forbidden.iter().any(|name| trailers.contains_key(name)) {
+    if NO_TRAILERS.iter().any(|name| trailers.contains_key(name)) {
         return Err(Malformed::Trailer);
     }
     Ok(trailers)

@@ -49,7 +49,7 @@ impl Scan {
                 return Err(Malformed::TargetTooLong);
             }
             if self.seen > room.head {
-                return Err(self.too_long());
+                return Err(self.too_long(first));
             }
             if empty && !(first && self.lines == 1) {
                 return Ok(Some(self.seen));
@@ -57,7 +57,7 @@ impl Scan {
         }
         self.seen = input.len();
         if self.seen > room.head || (first && self.lines == 0 && self.seen > room.line) {
-            return Err(self.too_long());
+            return Err(self.too_long(first));
         }
         Ok(None)
     }
@@ -67,8 +67,8 @@ impl Scan {
         self.first.map(|(start, end)| start..end)
     }
 
-    fn too_long(self) -> Malformed {
-        if self.lines == 0 { Malformed::TargetTooLong } else { Malformed::HeadTooLarge }
+    fn too_long(self, first: bool) -> Malformed {
+        if first && self.lines == 0 { Malformed::TargetTooLong } else { Malformed::HeadTooLarge }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The four forms of a request target, and what `Host` has to say to it (RFC 9112, section 3.2 and 3.3).
 
+use std::net::Ipv6Addr;
+
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Uri, Version,
@@ -23,15 +25,21 @@ pub fn settle(request: &mut Request<()>, target: Bytes) -> Result<(), Malformed>
     let connect = *request.method() == Method::CONNECT;
     let asterisk = &target[..] == b"*";
     let origin = target.starts_with(b"/");
+    // An absolute target without a path: asked about by OPTIONS, it is the whole server (RFC 9112, section 3.2.4).
+    let whole = !origin && target.iter().filter(|byte| **byte == b'/').count() == 2 && !target.contains(&b'?');
     let uri = Uri::from_maybe_shared(target).map_err(|_| Malformed::Target)?;
     let (scheme, authority) = (uri.scheme(), uri.authority());
     match (scheme, authority) {
-        (None, Some(authority)) if connect => agrees(host.as_ref(), authority, None)?,
+        (None, Some(authority)) if connect && authority.port_u16().is_some() => agrees(host.as_ref(), authority, None)?,
         (Some(scheme), Some(authority)) if !connect && (*scheme == Scheme::HTTP || *scheme == Scheme::HTTPS) => {
             agrees(host.as_ref(), authority, Some(scheme))?;
             if host.is_none() {
                 let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Malformed::Target)?;
                 request.headers_mut().insert(HOST, host);
+            }
+            if *request.method() == Method::OPTIONS && whole {
+                *request.uri_mut() = Uri::from_static("*");
+                return Ok(());
             }
             request.extensions_mut().insert(AbsoluteForm);
         }
@@ -60,7 +68,14 @@ fn sound(authority: &Authority) -> bool {
     let text = authority.as_str();
     let port = text.strip_prefix(authority.host()).unwrap_or_default();
     let port_is_sound = port.is_empty() || (port.starts_with(':') && (port.len() == 1 || authority.port_u16().is_some()));
-    !text.contains('@') && !authority.host().is_empty() && port_is_sound
+    !text.contains('@') && !authority.host().is_empty() && brackets_are_sound(authority.host()) && port_is_sound
+}
+
+fn brackets_are_sound(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !host.contains(']'),
+    }
 }
 
 fn agrees(host: Option<&Authority>, target: &Authority, scheme: Option<&Scheme>) -> Result<(), Malformed> {
@@ -102,6 +117,8 @@ mod tests {
             (Method::GET, "cart:443", Err(Malformed::Target)),
             (Method::GET, "cart", Err(Malformed::Target)),
             (Method::CONNECT, "/", Err(Malformed::Target)),
+            (Method::CONNECT, "cart", Err(Malformed::Target)),
+            (Method::OPTIONS, "http://cart", Ok(())),
             (Method::GET, "ftp://cart/", Err(Malformed::Target)),
             (Method::GET, "/#x", Err(Malformed::Target)),
             (Method::GET, "/\u{e9}", Err(Malformed::Target)),
@@ -118,13 +135,21 @@ mod tests {
 
     #[test]
     fn there_is_one_host_and_it_is_one() {
-        for hosts in [&[][..], &[""], &["a", "a"], &["a@b"], &["a/b"], &["a b"], &["a:b"], &["a,b:1:2"], &["a:99999"]] {
+        for hosts in
+            [&[][..], &[""], &["a", "a"], &["a@b"], &["a/b"], &["a b"], &["a:b"], &["a,b:1:2"], &["a:99999"], &["[a]"], &["[::1"]]
+        {
             assert_eq!(settled(Method::GET, "/", hosts, Version::HTTP_11).map(drop), Err(Malformed::Host), "{hosts:?}");
         }
         for host in ["a", "a:1", "[fd96::1]:80", "10.0.0.1"] {
             assert!(settled(Method::GET, "/", &[host], Version::HTTP_11).is_ok(), "{host}");
         }
         assert!(settled(Method::GET, "/", &[], Version::HTTP_10).is_ok());
+    }
+
+    #[test]
+    fn options_of_a_whole_server_asks_about_all_of_it() {
+        assert_eq!(settled(Method::OPTIONS, "http://cart", &["cart"], Version::HTTP_11).unwrap().uri(), "*");
+        assert_eq!(settled(Method::OPTIONS, "http://cart/", &["cart"], Version::HTTP_11).unwrap().uri(), "http://cart/");
     }
 
     #[test]

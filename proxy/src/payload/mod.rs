@@ -3,15 +3,17 @@
 mod replay;
 
 use std::{
+    cell::Cell,
     error::Error,
     fmt,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll, ready},
     vec,
 };
 
 use bytes::Bytes;
-use h2::RecvStream;
+use h2::{RecvStream, SendStream};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
@@ -37,8 +39,36 @@ enum Source {
     Nothing,
     Ours(Bytes),
     Http1(http1::Body),
-    Http2 { stream: RecvStream, data_ended: bool },
+    Http2 { stream: RecvStream, data_ended: bool, _asked: Option<Asked> },
     Again { taken: vec::IntoIter<Bytes>, trailers: Option<HeaderMap>, rest: Box<Payload> },
+}
+
+/// With which code a client gave up, once it has: whoever works for it passes it on.
+#[derive(Clone, Debug, Default)]
+pub struct GivenUp(Rc<Cell<Option<h2::Reason>>>);
+
+impl GivenUp {
+    /// The client has given up.
+    pub fn with(&self, code: h2::Reason) {
+        self.0.set(Some(code));
+    }
+}
+
+/// A request that was sent to its end over HTTP/2. Dropped after its client gave up, it is reset with the same code.
+#[derive(Debug)]
+pub struct Asked {
+    /// Its stream.
+    pub send: SendStream<Bytes>,
+    /// Whether its client has given up.
+    pub given_up: GivenUp,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(code) = self.given_up.0.get() {
+            self.send.send_reset(code);
+        }
+    }
 }
 
 /// Why a payload broke off.
@@ -68,7 +98,12 @@ impl Payload {
 
     /// A body arriving over HTTP/2.
     pub fn http2(stream: RecvStream) -> Self {
-        Source::Http2 { stream, data_ended: false }.into()
+        Source::Http2 { stream, data_ended: false, _asked: None }.into()
+    }
+
+    /// The body of an answer arriving over HTTP/2, to what was `asked`.
+    pub fn answer(stream: RecvStream, asked: Option<Asked>) -> Self {
+        Source::Http2 { stream, data_ended: false, _asked: asked }.into()
     }
 
     /// Lets `witness` hear what becomes of it, instead of whoever heard it before.
@@ -147,7 +182,7 @@ impl Source {
             Self::Ours(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Ours(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Http1(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Broken::Http1),
-            Self::Http2 { stream, data_ended } => poll_http2(stream, data_ended, cx).map_err(Broken::Http2),
+            Self::Http2 { stream, data_ended, .. } => poll_http2(stream, data_ended, cx).map_err(Broken::Http2),
             Self::Again { taken, trailers, rest } => replay::poll_again(taken, trailers, rest, cx),
         }
     }

@@ -7,7 +7,7 @@ use http::{HeaderValue, Request, Response};
 
 use crate::{
     connect::Pipe,
-    payload::{Payload, Witness},
+    payload::{GivenUp, Payload, Witness},
     refusal::Refusal,
 };
 
@@ -17,8 +17,8 @@ pub struct Call {
     pub request: Request<Payload>,
     /// What it asks for besides an answer. Its body is empty then.
     pub switch: Switch,
-    /// Where interim answers to it go.
-    pub interims: Interims,
+    /// What is told beside it.
+    pub aside: Aside,
 }
 
 /// What a request asks for besides an answer: that its connection, or stream, carry something else from there on.
@@ -34,19 +34,23 @@ pub enum Switch {
     Extended(Protocol),
 }
 
-/// Interim answers (1xx) on their way to the client. The receiver looks whenever it has worked on the call.
+/// What the two sides of a call tell each other beside the message. Each looks whenever it has worked on the call.
 #[derive(Clone, Debug, Default)]
-pub struct Interims(Rc<RefCell<VecDeque<Response<()>>>>);
+pub struct Aside {
+    interims: Rc<RefCell<VecDeque<Response<()>>>>,
+    /// With which code the client has given up.
+    pub given_up: GivenUp,
+}
 
-impl Interims {
-    /// Passes one on.
-    pub fn push(&self, interim: Response<()>) {
-        self.0.borrow_mut().push_back(interim);
+impl Aside {
+    /// Passes an interim answer (1xx) on to the client.
+    pub fn interim(&self, interim: Response<()>) {
+        self.interims.borrow_mut().push_back(interim);
     }
 
-    /// The next that was passed on.
-    pub fn next(&self) -> Option<Response<()>> {
-        self.0.borrow_mut().pop_front()
+    /// The next interim answer that was passed on.
+    pub fn next_interim(&self) -> Option<Response<()>> {
+        self.interims.borrow_mut().pop_front()
     }
 }
 

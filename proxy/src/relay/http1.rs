@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use super::{
     answer,
-    call::{Answer, Call, Interims, Switch, Switched},
+    call::{Answer, Aside, Call, Switch, Switched},
     headers,
 };
 use crate::{
@@ -54,9 +54,9 @@ where
                 return refuse(server, refusal, status).await;
             }
         };
-        let interims = Interims::default();
-        let call = call(request, interims.clone());
-        let answered = match server.handle(handle(call), || interims.next()).await {
+        let aside = Aside::default();
+        let call = call(request, aside.clone());
+        let answered = match server.handle(handle(call), || aside.next_interim()).await {
             Handled::Answered(answered) => answered,
             Handled::Aborted(error) => return Err(gone(&error)),
             Handled::Malformed(why) => return refuse(server, malformed(why), why.status()).await,
@@ -82,9 +82,9 @@ where
 }
 
 /// The request as a call.
-fn call(request: Request<http1::Body>, interims: Interims) -> Call {
+fn call(request: Request<http1::Body>, aside: Aside) -> Call {
     let switch = if *request.method() == Method::CONNECT { Switch::Connect } else { upgrade(&request) };
-    Call { request: request.map(Payload::http1), switch, interims }
+    Call { request: request.map(Payload::http1), switch, aside }
 }
 
 /// What the request would upgrade to. A server may always ignore that it was asked (RFC 9110, section 7.8), and so do we

@@ -16,12 +16,12 @@ use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    call::{Answer, Call, Interims, Switch, Switched},
+    call::{Answer, Aside, Call, Switch, Switched},
     headers,
     send::carry,
 };
 use crate::{
-    config::{FRAME_MAX, Limits, SMALL_DATA_MAX},
+    config::{FRAME_MAX, Limits, SHARED_SMALL_DATA_MAX, SMALL_DATA_MAX},
     connect::Pipe,
     drain::Drain,
     hop,
@@ -99,7 +99,10 @@ where
         .enable_connect_protocol();
     if whose == Whose::Peer {
         // A peer passes on what its clients give up, all of them on one connection: no flood of its own.
-        builder.max_pending_accept_reset_streams(usize::try_from(limits.streams).unwrap_or(usize::MAX));
+        builder
+            .max_pending_accept_reset_streams(usize::try_from(limits.streams).unwrap_or(usize::MAX))
+            .max_local_error_reset_streams(None)
+            .data_frame_budget(SHARED_SMALL_DATA_MAX);
     }
     let handshake = builder.handshake(client).await;
     let mut connection = handshake.map_err(judge)?;
@@ -129,12 +132,12 @@ where
     let switch = switch(&head, whose);
     if switch == Some(Switch::No) {
         let request = Request::from_parts(head, Payload::http2(receive));
-        let interims = Interims::default();
-        let handling = handle(Stream::Call(Call { request, switch: Switch::No, interims: interims.clone() }));
+        let aside = Aside::default();
+        let handling = handle(Stream::Call(Call { request, switch: Switch::No, aside: aside.clone() }));
         tokio::task::spawn_local(async move {
             let mut respond = respond;
-            if let Some(answer) = handled(handling, &mut respond, &interims).await {
-                self::answer(respond, answer).await;
+            if let Some(answer) = handled(handling, &mut respond, &aside).await {
+                self::answer(respond, answer, &aside).await;
             }
         });
         return;
@@ -146,13 +149,13 @@ where
         return;
     };
     let request = Request::from_parts(head, Payload::empty());
-    let interims = Interims::default();
-    let handling = handle(Stream::Call(Call { request, switch, interims: interims.clone() }));
+    let aside = Aside::default();
+    let handling = handle(Stream::Call(Call { request, switch, aside: aside.clone() }));
     tokio::task::spawn_local(async move {
         let mut tunnel = tunnel;
-        match handled(handling, &mut tunnel.respond, &interims).await {
+        match handled(handling, &mut tunnel.respond, &aside).await {
             Some(Answer::Switched(switched)) => switch_to(tunnel, switched).await,
-            Some(answer) => self::answer(tunnel.respond, answer).await,
+            Some(answer) => self::answer(tunnel.respond, answer, &aside).await,
             None => {}
         }
     });
@@ -180,12 +183,12 @@ fn switch(head: &http::request::Parts, whose: Whose) -> Option<Switch> {
 async fn handled(
     handling: impl Future<Output = Option<Answer>>,
     respond: &mut SendResponse<Bytes>,
-    interims: &Interims,
+    aside: &Aside,
 ) -> Option<Answer> {
     let mut handling = pin!(handling);
     poll_fn(|cx: &mut Context<'_>| {
         let handled = handling.as_mut().poll(cx);
-        while let Some(interim) = interims.next() {
+        while let Some(interim) = aside.next_interim() {
             // A client that has gone shows below.
             let _ = respond.send_informational(interim);
         }
@@ -193,27 +196,35 @@ async fn handled(
             return handled;
         }
         match respond.poll_reset(cx) {
-            Poll::Ready(_) => Poll::Ready(None),
+            Poll::Ready(code) => {
+                aside.given_up.with(code.unwrap_or(Code::CANCEL));
+                Poll::Ready(None)
+            }
             Poll::Pending => Poll::Pending,
         }
     })
     .await
 }
 
-async fn answer(mut respond: SendResponse<Bytes>, answer: Answer) {
+async fn answer(mut respond: SendResponse<Bytes>, answer: Answer, aside: &Aside) {
     let response = match answer {
         Answer::Message(response) => response,
         Answer::Reset { code, .. } => return respond.send_reset(code),
         // Nobody asked for it.
         Answer::Switched(_) => return respond.send_reset(Code::INTERNAL_ERROR),
     };
-    let (mut head, body) = response.into_parts();
+    let (mut head, mut body) = response.into_parts();
     headers::strip_hop(&mut head.headers);
     head.version = http::Version::HTTP_2;
     let end = body.is_end_stream();
     match respond.send_response(Response::from_parts(head, ()), end) {
         Ok(_) if end => {}
-        Ok(send) => carry(body, send).await,
+        Ok(mut send) => {
+            // A server that dies amid its answer must not look like a client that gave up.
+            if let Some(code) = carry(&mut body, &mut send, Code::INTERNAL_ERROR).await {
+                aside.given_up.with(code);
+            }
+        }
         Err(error) => {
             tracing::debug!(%error, "an answer could not be sent");
             respond.send_reset(Code::INTERNAL_ERROR);

@@ -3,38 +3,43 @@
 use std::future::poll_fn;
 
 use bytes::{Buf, Bytes};
+use futures_util::FutureExt;
 use h2::{Reason as Code, SendStream};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 
 use crate::payload::Broken;
 
-/// Sends `body` on an HTTP/2 stream, no faster than its receiver takes it. A body that breaks off resets the stream; a
-/// receiver that gives up ends it.
-pub(super) async fn carry(mut body: impl Body<Data = Bytes, Error = Broken> + Unpin, mut send: SendStream<Bytes>) {
+/// Sends `body` on an HTTP/2 stream, no faster than its receiver takes it. A body that breaks off resets the stream, with
+/// the code it broke off with or with `otherwise`. Returns the code with which the receiver has given up, if it has.
+pub(super) async fn carry<B>(body: &mut B, send: &mut SendStream<Bytes>, otherwise: Code) -> Option<Code>
+where
+    B: Body<Data = Bytes, Error = Broken> + Unpin,
+{
     loop {
         let frame = tokio::select! {
             biased;
             frame = body.frame() => frame,
-            _ = poll_fn(|cx| send.poll_reset(cx)) => return,
+            code = poll_fn(|cx| send.poll_reset(cx)) => return code.ok(),
         };
         let sent = match frame {
-            Some(Ok(frame)) => forward(frame, &mut send, body.is_end_stream()).await,
+            Some(Ok(frame)) => forward(frame, send, body.is_end_stream()).await,
             Some(Err(broken)) => {
                 // A reset throws away what still waits to be sent: let it go first.
                 tokio::task::yield_now().await;
-                return send.send_reset(code(&broken));
+                send.send_reset(code(&broken).unwrap_or(otherwise));
+                return None;
             }
             None => {
                 // The receiver may have gone; then there is nobody to tell.
                 let _ = send.send_data(Bytes::new(), true);
-                return;
+                return None;
             }
         };
         match sent {
             Sent::More => {}
-            Sent::All => return,
-            Sent::ReceiverGone => return,
+            Sent::All => return None,
+            Sent::ReceiverGone => return poll_fn(|cx| send.poll_reset(cx)).now_or_never().and_then(Result::ok),
         }
     }
 }
@@ -81,10 +86,10 @@ pub(super) async fn send_data(mut data: Bytes, send: &mut SendStream<Bytes>, las
     Ok(())
 }
 
-/// The reset that passes on why a body broke off.
-fn code(broken: &Broken) -> Code {
+/// The code that passes on why a body broke off, if that was told by one.
+fn code(broken: &Broken) -> Option<Code> {
     match broken {
-        Broken::Http1(_) => Code::CANCEL,
-        Broken::Http2(error) => error.reason().unwrap_or(Code::CANCEL),
+        Broken::Http1(_) => None,
+        Broken::Http2(error) => error.reason(),
     }
 }

@@ -98,8 +98,10 @@ impl Names {
             self.entries.insert(full, Entry { alias, ..Entry::default() });
             return;
         }
-        let behind: Vec<IpAddr> = pods.iter().flat_map(|(_, pod)| pod.addresses.iter().copied()).collect();
         let headless = addresses.is_empty();
+        // Of the families that the service has; one without addresses of its own is not asked which.
+        let of_family = |address: &IpAddr| headless || addresses.iter().any(|own| own.is_ipv4() == address.is_ipv4());
+        let behind: Vec<IpAddr> = pods.iter().flat_map(|(_, pod)| pod.addresses.iter().copied()).filter(of_family).collect();
         if headless {
             for (name, pod) in pods {
                 let entry = Entry { addresses: pod.addresses.clone(), behind: pod.addresses.clone(), ..Entry::default() };

@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(super) async fn exchange(line: Http1Line, outgoing: Outgoing) -> Result<Exchanged, Unanswered> {
-    let Outgoing { request, switch, interims, version } = outgoing;
+    let Outgoing { request, switch, aside, version } = outgoing;
     let (mut head, body) = request.into_parts();
     // An HTTP/2 client's request is repeated to an HTTP/1 server as HTTP/1.1.
     headers::toward_http1(&mut head, if version == Version::HTTP_10 { version } else { Version::HTTP_11 });
@@ -31,7 +31,7 @@ pub(super) async fn exchange(line: Http1Line, outgoing: Outgoing) -> Result<Exch
         }
     };
     let Http1Line { line, endpoint, dial } = line;
-    let answered = line.exchange(request, switching, |interim| interims.push(interim)).await.map_err(unanswered)?;
+    let answered = line.exchange(request, switching, |interim| aside.interim(interim)).await.map_err(unanswered)?;
     match answered {
         Answered::Message(response, line) => {
             let line = line.map(|line| Http1Line { line, endpoint, dial });

@@ -14,17 +14,17 @@ use super::{Exchanged, Outgoing, Unanswered};
 use crate::{
     connect::{Multiplexed, Pipe},
     hop,
-    payload::{Payload, Replayable, replayable},
+    payload::{Asked, Payload, Replayable, replayable},
     refusal::{Reason, Refusal},
     relay::{
-        call::{Interims, Switch},
+        call::{Aside, Switch},
         headers,
         send::carry,
     },
 };
 
 pub(super) async fn exchange(mut sender: Multiplexed, mesh: bool, outgoing: Outgoing) -> Result<Exchanged, Unanswered> {
-    let Outgoing { request, switch, interims, .. } = outgoing;
+    let Outgoing { request, switch, aside, .. } = outgoing;
     let (mut head, body) = request.into_parts();
     headers::toward_http2(&mut head);
     if switch != Switch::No {
@@ -44,19 +44,23 @@ pub(super) async fn exchange(mut sender: Multiplexed, mesh: bool, outgoing: Outg
     let (mut response, send) = sent.map_err(|error| {
         Unanswered::Lost(Refusal::midway(Reason::ServerAborted, format!("the request could not be sent: {error}")))
     })?;
+    let given_up = aside.given_up.clone();
     let (answered, kept) = match switch {
-        Switch::No if end => (answer(&mut response, &interims).await, Some(body)),
+        Switch::No if end => {
+            let asked = Asked { send, given_up };
+            (answer(&mut response, &aside).await.map(|response| (response, Some(asked))), Some(body))
+        }
         Switch::No => {
             let (body, kept) = replayable(body);
-            let answered = answer_while_sending(response, &interims, body, send).await;
+            let answered = answer_while_sending(response, &aside, body, send).await;
             // Nobody sends any more when there is no answer.
             let kept = if answered.is_ok() { None } else { kept.again() };
             (answered, kept)
         }
-        switch => return switched(switch, response, &interims, send, mesh).await,
+        switch => return switched(switch, response, &aside, send, mesh).await,
     };
     match answered {
-        Ok(response) => Ok(Exchanged::Message(response.map(Payload::http2), None)),
+        Ok((response, asked)) => Ok(Exchanged::Message(response.map(|body| Payload::answer(body, asked)), None)),
         Err(error) => Err(unanswered(&error, kept.map(|body| Request::from_parts(copy, body)))),
     }
 }
@@ -64,11 +68,11 @@ pub(super) async fn exchange(mut sender: Multiplexed, mesh: bool, outgoing: Outg
 async fn switched(
     switch: Switch,
     mut response: ResponseFuture,
-    interims: &Interims,
+    aside: &Aside,
     mut send: SendStream<Bytes>,
     mesh: bool,
 ) -> Result<Exchanged, Unanswered> {
-    let answered = answer(&mut response, interims).await.map_err(|error| unanswered(&error, None))?;
+    let answered = answer(&mut response, aside).await.map_err(|error| unanswered(&error, None))?;
     let (mut head, receive) = answered.into_parts();
     // Only a peer says by our own header what it was switched to.
     let upgraded = hop::take_upgraded(&mut head.headers).filter(|_| mesh);
@@ -89,10 +93,10 @@ async fn switched(
 }
 
 /// Waits for the final answer; interim ones are passed on.
-async fn answer(response: &mut ResponseFuture, interims: &Interims) -> Result<Response<h2::RecvStream>, h2::Error> {
+async fn answer(response: &mut ResponseFuture, aside: &Aside) -> Result<Response<h2::RecvStream>, h2::Error> {
     poll_fn(|cx| {
         while let Poll::Ready(Some(interim)) = response.poll_informational(cx) {
-            interims.push(interim?);
+            aside.interim(interim?);
         }
         std::pin::Pin::new(&mut *response).poll(cx)
     })
@@ -102,23 +106,27 @@ async fn answer(response: &mut ResponseFuture, interims: &Interims) -> Result<Re
 /// Waits for the answer and sends the body meanwhile. What is left of the body when the answer comes goes on by itself.
 async fn answer_while_sending(
     mut response: ResponseFuture,
-    interims: &Interims,
-    body: Replayable,
-    send: SendStream<Bytes>,
-) -> Result<Response<h2::RecvStream>, h2::Error> {
-    let mut answer = pin!(answer(&mut response, interims));
-    let mut sending = Box::pin(carry(body, send));
-    tokio::select! {
+    aside: &Aside,
+    mut body: Replayable,
+    mut send: SendStream<Bytes>,
+) -> Result<(Response<h2::RecvStream>, Option<Asked>), h2::Error> {
+    let mut answer = pin!(answer(&mut response, aside));
+    let mut sending = Box::pin(async move {
+        carry(&mut body, &mut send, Code::CANCEL).await;
+        send
+    });
+    let send = tokio::select! {
         biased;
         answered = &mut answer => {
             if answered.is_ok() {
                 tokio::task::spawn_local(sending);
             }
-            return answered;
+            return answered.map(|response| (response, None));
         }
-        () = &mut sending => {}
-    }
-    answer.await
+        send = &mut sending => send,
+    };
+    let asked = Asked { send, given_up: aside.given_up.clone() };
+    answer.await.map(|response| (response, Some(asked)))
 }
 
 fn unanswered(error: &h2::Error, kept: Option<Request<Payload>>) -> Unanswered {

@@ -6,7 +6,7 @@ mod websocket;
 
 use http::{Request, Version};
 
-use super::call::{Interims, Switch};
+use super::call::{Aside, Switch};
 use crate::{
     connect::{Http1Line, Pipe, RequestLine},
     payload::Payload,
@@ -19,8 +19,8 @@ pub struct Outgoing {
     pub request: Request<Payload>,
     /// What it asks for besides an answer.
     pub switch: Switch,
-    /// Where interim answers go.
-    pub interims: Interims,
+    /// What is told beside it.
+    pub aside: Aside,
     /// What the client spoke; an HTTP/1 server is spoken to in the same.
     pub version: Version,
 }
