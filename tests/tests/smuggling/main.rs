@@ -10,3 +10,4 @@ mod judge;
 mod opaque;
 mod report;
 mod requests;
+mod splits;
