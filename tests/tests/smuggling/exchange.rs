@@ -23,6 +23,9 @@ pub struct Sequence {
 /// Long enough for two pieces to arrive as two.
 pub const APART: f64 = 0.001;
 
+/// Long enough for everybody to have dealt with the first piece when the second arrives.
+pub const LATER: f64 = 0.06;
+
 /// How long a sequence waits that expects an answer.
 pub const PATIENT: f64 = 3.0;
 
