@@ -154,7 +154,7 @@ fn text(entry: &Value, name: &str) -> String {
 
 /// RFC 9110, section 6.5.1: what decides framing, routing or rights may not come behind the body.
 fn forbidden_trailers(entry: &Value) -> Vec<String> {
-    const FORBIDDEN: [&str; 6] = ["content-length", "transfer-encoding", "host", "te", "connection", "trailer"];
+    const FORBIDDEN: [&str; 7] = ["content-length", "transfer-encoding", "host", "authorization", "te", "connection", "trailer"];
     let names = entry["trailers"].as_array().into_iter().flatten().filter_map(Value::as_str);
     names.filter(|name| FORBIDDEN.contains(name)).map(|name| format!("{name} among the trailers")).collect()
 }

@@ -36,7 +36,7 @@ fn at(host: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 fn values() -> Vec<Case> {
-    let values: [&[u8]; 21] = [
+    let values: [&[u8]; 22] = [
         b"me@shop.test",
         b"me:secret@shop.test",
         b"shop.test/x",
@@ -54,6 +54,7 @@ fn values() -> Vec<Case> {
         b"shop.test:80 80",
         b"[::1",
         b"::1",
+        b"[shop.test]",
         b"shop\\test",
         b"<shop>",
         b"sh\xf6p.test",

@@ -50,6 +50,7 @@ fn forms() -> Vec<Case> {
             ("an asterisk and a path", at(HOST, "OPTIONS", "*/x")),
             ("the authority form for GET", get("shop.test:80")),
             ("the authority form for OPTIONS", at(HOST, "OPTIONS", "shop.test:80")),
+            ("CONNECT without a port", at(HOST, "CONNECT", "shop.test")),
             ("CONNECT to a path", at(HOST, "CONNECT", "/x")),
             ("CONNECT to an URI", at(HOST, "CONNECT", "http://shop.test/x")),
         ],
@@ -118,6 +119,9 @@ fn tolerable() -> Vec<Case> {
         either("angle brackets", "/x?q=<a>"),
         either("a percent sign alone", "/x?q=100%"),
         Case::pass("the asterisk form", at(HOST, "OPTIONS", "*"), &[read("OPTIONS", "*", "")]).except(&["nginx"]),
+        // RFC 9112, section 3.2.4: without a path, the last proxy turns it into the asterisk form.
+        Case::pass("the absolute form of the asterisk", at(HOST, "OPTIONS", "http://shop.test"), &[read("OPTIONS", "*", "")])
+            .except(&["nginx", "hyper"]),
         Case::pass_or_refuse("another scheme", get("https://shop.test/y"), &[read("GET", "/y", "")]),
     ]
 }
