@@ -14,12 +14,14 @@ use http_body::Body;
 use smallvec::SmallVec;
 
 use crate::{
-    accept::{Accepted, Family},
+    accept::Accepted,
     balance::{Chosen, Work},
     clock, connect,
     connect::{Needs, Pipe},
     detect::{self, Detected, MaySpeakFirst},
     events::{Edge, Event, HttpVersion},
+    family::Family,
+    flushes::Flushes,
     forwarded::Signature,
     hop::{self, Introduction},
     http1::AbsoluteForm,
@@ -66,7 +68,7 @@ pub async fn walk(conn: Accepted, side: Side, world: Rc<World>) -> Result<(), Re
         }
         Detected::Requests { client, version: HttpVersion::Two } => {
             let walk = walk.clone();
-            relay::http2(client, Whose::App, limits, drain, move |stream| serve(walk.clone(), stream)).await
+            relay::http2(Flushes::of_client(client), Whose::App, limits, drain, move |stream| serve(walk.clone(), stream)).await
         }
         Detected::Mesh(peer) => {
             let walk = Rc::new(walk.of_peer(detect::peer(&peer)?));

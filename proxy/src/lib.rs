@@ -17,6 +17,7 @@
 //! | `relay` | carry it, count it, close it |
 //!
 //! `http1` is that protocol on the wire, which `connect` and `relay` speak at the two ends of a connection.
+//! `flushes` spares `h2` frames that say nothing.
 //! `side` furnishes these rooms for calls to the app and calls of the app. `world` is what every walk shares. `feed` is the
 //! only writer of `snapshot`; `identity` keeps our certificate; `events` hears what happened; `admin` answers operators.
 //! Traffic runs on single-threaded workers (`worker`), everything else on a runtime of its own (`start`).
@@ -31,7 +32,9 @@ mod corridor;
 mod detect;
 mod drain;
 mod events;
+mod family;
 mod feed;
+mod flushes;
 mod forwarded;
 mod hop;
 mod http1;

@@ -19,11 +19,12 @@ use tokio::{
 };
 
 use crate::{
-    accept::{Door, Family},
+    accept::Door,
     admin::{Admin, Status},
     config::{self, Settings},
     connect, drain,
     events::{Direction, Metrics, Registry},
+    family::Family,
     feed, identity, init, snapshot, worker,
 };
 

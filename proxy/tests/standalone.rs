@@ -7,6 +7,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -110,9 +111,15 @@ fn proxy(folder: &Path, config: &str, admin: u16) -> Program {
     Program(program.spawn().unwrap())
 }
 
+/// Where the next ports are looked for.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
+
 fn free_ports() -> [u16; 5] {
-    let held = [(); 5].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
+    // Below the ports that the kernel gives to whoever calls, so that nobody takes one before it is listened on.
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let start = 20_000 + u16::try_from(std::process::id() % 100).unwrap_or(0) * 100 + NEXT_PORT.fetch_add(10, Ordering::Relaxed);
+    let ports: Vec<u16> = (start..32_000).filter(free).take(5).collect();
+    ports.try_into().expect("free ports")
 }
 
 #[test]

@@ -11,12 +11,13 @@ use std::{
     time::Duration,
 };
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
-    config::SILENCE_MAX,
+    config::{self, SILENCE_MAX},
     events::{Direction, Event},
+    family::Family,
     refusal::{Reason, Refusal},
     world::World,
 };
@@ -69,22 +70,6 @@ impl Door {
     /// The address is taken or not ours.
     pub fn fixed(direction: Direction, address: SocketAddr, destination: SocketAddr) -> io::Result<Self> {
         Ok(Self { direction, socket: listen(address)?, destination: Some(destination) })
-    }
-}
-
-/// Internet protocol version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-impl Family {
-    /// That of `address`.
-    pub fn of(address: SocketAddr) -> Self {
-        if address.is_ipv4() { Self::V4 } else { Self::V6 }
     }
 }
 
@@ -154,7 +139,7 @@ fn admit(stream: TcpStream, door: &Door, world: &World) -> Result<Accepted, Refu
     stream.set_nodelay(true).map_err(gone)?;
     // A client that vanished without a word must not hold its connection, and its server, for ever.
     let options = SockRef::from(&stream);
-    options.set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENCE_MAX)).map_err(gone)?;
+    options.set_tcp_keepalive(&config::keepalive()).map_err(gone)?;
     options.set_tcp_user_timeout(Some(SILENCE_MAX)).map_err(gone)?;
     Ok(Accepted { stream, client, destination })
 }

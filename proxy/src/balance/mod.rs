@@ -18,7 +18,7 @@ use std::{
 use foldhash::{HashMap, HashMapExt};
 
 use crate::{
-    accept::Family,
+    family::Family,
     refusal::{Reason, Refusal},
     snapshot::{Cluster, Endpoint},
 };

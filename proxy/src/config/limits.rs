@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use socket2::TcpKeepalive;
+
 use crate::http1::Room;
 
 /// What a connection of HTTP may cost.
@@ -40,6 +42,12 @@ pub const SHARED_SMALL_DATA_MAX: usize = 1 << 30;
 
 /// Bytes that stay unacknowledged for so long mean that whoever they are for is gone.
 pub const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// How a silent connection is asked whether anybody is left: after [`SILENCE_MAX`], and again every third of it until as much
+/// has passed once more.
+pub fn keepalive() -> TcpKeepalive {
+    TcpKeepalive::new().with_time(SILENCE_MAX).with_interval(SILENCE_MAX / 3).with_retries(3)
+}
 
 /// HTTP/2: the largest frame taken. Bulk is not chopped up, and streams still take turns.
 pub const FRAME_MAX: u32 = 64 * 1024;

@@ -2,12 +2,13 @@
 
 use std::{io, net::SocketAddr, rc::Rc};
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 
 use super::{dials::Dial, multiplex};
 use crate::{
-    config::SILENCE_MAX,
+    config::{self, SILENCE_MAX},
+    flushes::Flushes,
     refusal::{Reason, Refusal},
     world::World,
 };
@@ -35,7 +36,7 @@ pub(super) async fn dial(endpoint: SocketAddr, world: &World) -> Result<(TcpStre
 /// A plaintext HTTP/2 connection to an endpoint without a sidecar.
 pub(super) async fn multiplexed(endpoint: SocketAddr, world: Rc<World>) -> Result<multiplex::Opened, Refusal> {
     let (stream, dial) = dial(endpoint, &world).await?;
-    multiplex::handshake(endpoint, stream, dial, world.settings.limits).await
+    multiplex::handshake(endpoint, Flushes::of_server(stream), dial, world.settings.limits).await
 }
 
 fn begin(endpoint: SocketAddr, mark: Option<u32>) -> io::Result<Socket> {
@@ -46,7 +47,7 @@ fn begin(endpoint: SocketAddr, mark: Option<u32>) -> io::Result<Socket> {
         socket.set_mark(mark)?;
     }
     let options = SockRef::from(&socket);
-    options.set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENCE_MAX))?;
+    options.set_tcp_keepalive(&config::keepalive())?;
     options.set_tcp_user_timeout(Some(SILENCE_MAX))?;
     match socket.connect(&endpoint.into()) {
         Ok(()) => Ok(socket),

@@ -6,6 +6,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
 };
 
 use tests::{eventually, program, script};
@@ -182,7 +183,13 @@ fn curl(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n")
 }
 
+/// Where the next ports are looked for.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
+
 fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
-    let held = [(); COUNT].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
-    held.map(|listener| listener.local_addr().expect("its address").port())
+    // Below the ports that the kernel gives to whoever calls, so that nobody takes one before it is listened on.
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let start = 20_000 + u16::try_from(std::process::id() % 100).unwrap_or(0) * 100 + NEXT_PORT.fetch_add(50, Ordering::Relaxed);
+    let ports: Vec<u16> = (start..32_000).filter(free).take(COUNT).collect();
+    ports.try_into().expect("free ports")
 }

@@ -1,7 +1,7 @@
 //! Ports: declared or not, the same or another behind the service, open to all or to the pod alone.
 
 use serde_json::{Value, json};
-use tests::{App, Mesh, WORLDS, both, manifests, outside, script, service};
+use tests::{App, Mesh, WORLDS, both, eventually, manifests, outside, script, service};
 
 use crate::apps::{GREETED, METRICS, NGINX, client, get, greeter, hear, inside, nginx, series};
 
@@ -109,6 +109,8 @@ fn who_calls_by_one_family_is_taken_to_that_family() {
     let mesh = Mesh::up_with(&manifests(&[client(), nginx("cart").dual_stack()]), &[("nginx.conf", NGINX)]);
     mesh.ready("client-0");
     mesh.ready("cart-0");
+    // That it is ready has to reach the client's sidecar.
+    eventually("cart answers", || inside(&mesh, "client-0", &[get("http://cart/")]).starts_with("nginx").then_some(()));
     for (family, start) in [("-4", "nginx at 10.77."), ("-6", "nginx at fd77:")] {
         for _ in 0..10 {
             let told = inside(&mesh, "client-0", &[get(&format!("{family} http://cart/"))]);
