@@ -53,13 +53,14 @@ pub async fn walk(conn: Accepted, side: Side, world: Rc<World>) -> Result<(), Re
     let walk = Rc::new(Walk::new(side, caller, (version, destination), world));
     let world = &walk.world;
     let (drain, limits) = (world.drain.clone(), world.settings.limits);
-    match detect::protocol(conn, expected, world, open(&walk, None)).await? {
-        Detected::Bytes { client, server } => {
+    match detect::protocol(conn, expected, world, open(&walk)).await? {
+        Detected::Bytes { client, server, name } => {
             let server = match server {
                 Some(server) => server,
-                None => open(&walk, None).await?,
+                None => open(&walk).await?,
             };
-            carry(&walk, client.into(), server).await;
+            let told = Told { workload: None, server_name: name };
+            carry(&walk, &told, client.into(), server).await;
             Ok(())
         }
         Detected::Requests { client, version: HttpVersion::One } => {
@@ -121,19 +122,20 @@ impl Walk {
     }
 
     /// The counters for work of this walk on `chosen`.
-    fn edge(&self, workload: Option<&HeaderValue>, chosen: &Chosen) -> Edge {
+    fn edge(&self, told: &Told, chosen: &Chosen) -> Edge {
         let mut edges = self.edges.borrow_mut();
         let endpoint = chosen.endpoint();
-        let known = edges.iter().find(|(of, by, _)| Arc::ptr_eq(of, endpoint) && by.as_ref() == workload);
+        let Told { workload, server_name } = told;
+        let known = edges.iter().find(|(of, by, _)| Arc::ptr_eq(of, endpoint) && by == workload);
         if let Some((_, _, edge)) = known {
             return edge.clone();
         }
-        let name = workload.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let edge = self.side.edge(&self.caller, name, &self.known.borrow().1, endpoint, &self.world);
+        let name = workload.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let edge = self.side.edge(&self.caller, name, server_name.as_deref(), &self.known.borrow().1, endpoint, &self.world);
         if edges.len() >= EDGES_MAX {
             edges.clear();
         }
-        edges.push((endpoint.clone(), workload.cloned(), edge.clone()));
+        edges.push((endpoint.clone(), workload.clone(), edge.clone()));
         edge
     }
 
@@ -201,9 +203,9 @@ async fn serve(walk: Rc<Walk>, stream: Stream) -> Option<Answer> {
 /// A tunnel that a peer asks for: its other end is the server.
 async fn pass(walk: &Walk, mut head: Request<()>, tunnel: relay::Tunnel) -> Result<(), Refusal> {
     let workload = walk.introduction(head.headers_mut()).workload;
-    match open(walk, workload.as_ref()).await {
+    match open(walk).await {
         Ok(server) => {
-            carry(walk, tunnel.grant()?, server).await;
+            carry(walk, &Told { workload, server_name: None }, tunnel.grant()?, server).await;
             Ok(())
         }
         Err(refusal) => {
@@ -213,12 +215,19 @@ async fn pass(walk: &Walk, mut head: Request<()>, tunnel: relay::Tunnel) -> Resu
     }
 }
 
+/// What was told of an opaque connection: by the caller's proxy, and by the app's own TLS.
+#[derive(Default)]
+struct Told {
+    workload: Option<HeaderValue>,
+    server_name: Option<Box<str>>,
+}
+
 /// A server that was opened for bytes, and what is held while they flow.
 struct Opened {
     pipe: Pipe,
-    edge: Edge,
+    chosen: Chosen,
     since: Instant,
-    _held: (Chosen, Permit),
+    _permit: Permit,
 }
 
 impl MaySpeakFirst for Opened {
@@ -232,7 +241,7 @@ impl MaySpeakFirst for Opened {
 }
 
 /// Routes a connection and opens a line for its bytes.
-async fn open(walk: &Walk, workload: Option<&HeaderValue>) -> Result<Opened, Refusal> {
+async fn open(walk: &Walk) -> Result<Opened, Refusal> {
     let since = clock::now();
     let destination = walk.destination();
     let routed = route::connection(&destination, &walk.caller)?;
@@ -242,8 +251,7 @@ async fn open(walk: &Walk, workload: Option<&HeaderValue>) -> Result<Opened, Ref
         match connect::bytes(&chosen, &walk.world).await {
             Ok(pipe) => {
                 chosen.reached();
-                let edge = walk.edge(workload, &chosen);
-                return Ok(Opened { pipe, edge, since, _held: (chosen, routed.permit) });
+                return Ok(Opened { pipe, chosen, since, _permit: routed.permit });
             }
             Err(refusal) => attempts.elsewhere(refusal, &chosen)?,
         }
@@ -251,13 +259,15 @@ async fn open(walk: &Walk, workload: Option<&HeaderValue>) -> Result<Opened, Ref
 }
 
 /// Carries bytes between a client and the server that was opened for it.
-async fn carry(walk: &Walk, client: Pipe, server: Opened) {
-    let Opened { pipe, edge, since, _held } = server;
+async fn carry(walk: &Walk, told: &Told, client: Pipe, server: Opened) {
+    let Opened { pipe, chosen, since, _permit } = server;
     let recorder = &walk.world.recorder;
+    let edge = walk.edge(told, &chosen);
     recorder.on(Event::Opened { edge: &edge });
     let carried = relay::bytes(client, pipe).await;
     let took = clock::now().saturating_duration_since(since);
-    recorder.on(Event::Closed { edge: &edge, took, sent: carried.sent, received: carried.received });
+    let server_name = told.server_name.as_deref();
+    recorder.on(Event::Closed { edge: &edge, server_name, took, sent: carried.sent, received: carried.received });
 }
 
 /// Carries one request to an endpoint, and its answer back.
@@ -270,7 +280,7 @@ async fn forward(walk: Rc<Walk>, mut call: Call) -> Answer {
     }
     walk.signature.sign(request.headers_mut(), walk.side.direction, walk.world.settings.forwarded);
     let version = told.version.unwrap_or(request.version());
-    let facts = Facts { began, version, workload: told.workload };
+    let facts = Facts { began, version, told: Told { workload: told.workload, server_name: None } };
     // Kept in case it is refused: the request itself is gone by then.
     let kind = request.headers().get(CONTENT_TYPE).cloned();
     deliver(&walk, call, facts).await.unwrap_or_else(|refusal| {
@@ -285,7 +295,7 @@ struct Facts {
     /// What the client spoke, at the far end of the mesh hop.
     version: Version,
     /// Workload the client's proxy named.
-    workload: Option<HeaderValue>,
+    told: Told,
 }
 
 async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusal> {
@@ -330,7 +340,7 @@ async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusa
             }
         };
         chosen.answered(clock::now());
-        let edge = walk.edge(facts.workload.as_ref(), &chosen);
+        let edge = walk.edge(&facts.told, &chosen);
         let answered = |status, sent| Answered { edge, method, status, version, began: facts.began, sent };
         return Ok(match exchanged {
             Exchanged::Message(mut response, line) => {

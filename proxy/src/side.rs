@@ -55,8 +55,17 @@ impl Side {
         Expected { protocol: destination.protocol, mesh: self.direction == Direction::Inbound }
     }
 
-    /// Whose counters the work of `caller` on `endpoint` belongs to. `workload` is what the caller's proxy said of it.
-    pub fn edge(self, caller: &Caller, workload: &str, destination: &Destination, endpoint: &Endpoint, world: &World) -> Edge {
+    /// Whose counters the work of `caller` on `endpoint` belongs to. `workload` is what the caller's proxy said of it,
+    /// `server_name` what the app's own TLS calls the server: that is its name where no service has one.
+    pub fn edge(
+        self,
+        caller: &Caller,
+        workload: &str,
+        server_name: Option<&str>,
+        destination: &Destination,
+        endpoint: &Endpoint,
+        world: &World,
+    ) -> Edge {
         let labels = match self.direction {
             Direction::Inbound => Labels {
                 direction: self.direction,
@@ -69,7 +78,10 @@ impl Side {
                 direction: self.direction,
                 client: us(world),
                 server: them(endpoint),
-                service: destination.service.as_ref().map_or_else(|| "".into(), |service| service.name.clone()),
+                service: match &destination.service {
+                    Some(service) => service.name.clone(),
+                    None => server_name.unwrap_or_default().into(),
+                },
                 mutual_tls: world.goes_by_mesh(endpoint),
             },
         };

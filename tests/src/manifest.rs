@@ -10,6 +10,8 @@ pub struct App {
     name: String,
     workload: Value,
     service: Value,
+    /// Of the service.
+    annotations: Value,
 }
 
 impl App {
@@ -18,7 +20,7 @@ impl App {
     pub fn new(name: &str, port: u16, command: &[&str]) -> Self {
         let workload = json!({"command": command, "serviceAccountName": name, "ports": [{"containerPort": port}]});
         let service = json!({"selector": {"app": name}, "ports": [{"port": port}]});
-        Self { name: name.to_owned(), workload, service }
+        Self { name: name.to_owned(), workload, service, annotations: json!({}) }
     }
 
     /// Without a sidecar.
@@ -39,6 +41,13 @@ impl App {
         self.service("ports", ports)
     }
 
+    /// An annotation of its service.
+    #[must_use]
+    pub fn annotated(mut self, name: &str, value: &str) -> Self {
+        self.annotations[name] = json!(value);
+        self
+    }
+
     /// A field of the workload's `spec`.
     #[must_use]
     pub fn workload(mut self, field: &str, value: Value) -> Self {
@@ -56,16 +65,20 @@ impl App {
 
 impl fmt::Display for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, workload, service } = self;
+        let Self { name, workload, service, annotations } = self;
         let metadata = json!({"name": name, "namespace": "shop", "labels": {"app": name}});
         let workload = json!({"apiVersion": "weft.dev/v1alpha1", "kind": "Workload", "metadata": metadata, "spec": workload});
-        writeln!(f, "---\n{workload}\n{}", self::service(name, service))
+        writeln!(f, "---\n{workload}\n{}", described(name, service, annotations))
     }
 }
 
 /// A service of the namespace `shop` on its own.
 pub fn service(name: &str, spec: &Value) -> String {
-    let metadata = json!({"name": name, "namespace": "shop"});
+    described(name, spec, &json!({}))
+}
+
+fn described(name: &str, spec: &Value, annotations: &Value) -> String {
+    let metadata = json!({"name": name, "namespace": "shop", "annotations": annotations});
     format!("---\n{}\n", json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}))
 }
 

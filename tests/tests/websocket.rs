@@ -1,56 +1,34 @@
 //! Connections and streams that become something else: WebSocket over HTTP/1.1 and HTTP/2, other upgrades, CONNECT.
 
-use tests::{Mesh, python, script};
+use tests::{App, Mesh, World, both, manifests, outside, python, script, ways};
 
-/// Two services before the same program, one on each version of IP; a pod with a sidecar behind `meshed`, one without behind
-/// `plain`.
-fn manifests(program: &str) -> String {
-    let command = format!("[{}, -u, {}]", python(), script(&format!("websocket/{program}")));
-    let pod = |name: &str, inject: bool| {
-        format!(
-            "
-apiVersion: v1
-kind: Service
-metadata: {{name: {name}, namespace: shop}}
-spec: {{selector: {{app: {name}}}, ports: [{{port: 80, targetPort: 9000}}]}}
----
-apiVersion: v1
-kind: Service
-metadata: {{name: {name}6, namespace: shop}}
-spec: {{selector: {{app: {name}}}, ipFamilies: [IPv6], ports: [{{port: 80, targetPort: 9000}}]}}
----
-apiVersion: weft.dev/v1alpha1
-kind: Workload
-metadata: {{name: {name}, namespace: shop}}
-spec:
-  command: {command}
-  serviceAccountName: {name}
-  inject: {inject}
-  ports: [{{containerPort: 9000}}]
-  readinessProbe: {{tcpSocket: {{port: 9000}}, periodSeconds: 0.1}}
----"
-        )
-    };
-    [pod("meshed", true), pod("plain", false)].concat()
-}
+const PORT: &str = "9000";
 
+/// The same program in both kinds of pod.
 fn up(program: &str) -> Mesh {
-    let mesh = Mesh::up(&manifests(program));
-    mesh.ready("meshed-0");
-    mesh.ready("plain-0");
+    let (python, program) = (python(), script(&format!("websocket/{program}")));
+    let apps = both("app", |name| App::new(name, 9000, &[&python, "-u", &program]));
+    let mesh = Mesh::up(&manifests(apps.iter().chain([&outside()])));
+    for pod in ["app-0", "plain-app-0", "outside-0"] {
+        mesh.ready(pod);
+    }
     mesh
 }
 
-/// From a pod with a sidecar to each service, by each version of IP.
-const SERVICES: [&str; 4] = ["meshed", "meshed6", "plain", "plain6"];
+/// Where the program is, seen by a client.
+fn address(mesh: &Mesh, world: World, family: &str) -> String {
+    let told = world.call(mesh, &["getent", &format!("ahostsv{family}"), &world.host("app")]);
+    told.split_whitespace().next().expect("an address").to_owned()
+}
 
 #[test]
 fn websockets_carry_messages_of_every_shape() {
     let mesh = up("echo.py");
-    for service in SERVICES {
-        let url = format!("ws://{service}/chat");
-        let told = mesh.succeed("web", &[&python(), &script("websocket/cases.py"), &url]);
-        assert_eq!(told, "126 cases\n", "{service}");
+    for (world, family) in ways() {
+        let address = address(&mesh, world, family);
+        let url = if family == "6" { format!("ws://[{address}]:{PORT}/chat") } else { format!("ws://{address}:{PORT}/chat") };
+        let told = world.call(&mesh, &[&python(), &script("websocket/cases.py"), &url]);
+        assert_eq!(told, "126 cases\n", "{world}, IPv{family}");
     }
 }
 
@@ -58,9 +36,11 @@ fn websockets_carry_messages_of_every_shape() {
 fn websockets_over_http2_reach_apps_of_either_version() {
     for (program, version) in [("echo.py", "1.1"), ("http2_echo.py", "2")] {
         let mesh = up(program);
-        for service in SERVICES {
-            let told = mesh.succeed("web", &[&python(), &script("websocket/http2_client.py"), service, "80"]);
-            assert_eq!(told, format!("5 sockets over {version}\n"), "{program} behind {service}");
+        // Without a sidecar nobody translates.
+        for (world, family) in ways().filter(|(world, _)| world.sidecars().next().is_some()) {
+            let address = address(&mesh, world, family);
+            let told = world.call(&mesh, &[&python(), &script("websocket/http2_client.py"), &address, PORT]);
+            assert_eq!(told, format!("5 sockets over {version}\n"), "{program}: {world}, IPv{family}");
         }
     }
 }
@@ -68,8 +48,11 @@ fn websockets_over_http2_reach_apps_of_either_version() {
 #[test]
 fn other_upgrades_and_connect_switch_too() {
     let mesh = up("other.py");
-    for service in SERVICES {
-        let told = mesh.succeed("web", &[&python(), &script("websocket/other.py"), service, "80"]);
-        assert_eq!(told, "7 switches\n", "{service}");
+    for (world, family) in ways() {
+        let address = address(&mesh, world, family);
+        let mut call = vec![python(), script("websocket/other.py"), address, String::from(PORT)];
+        call.extend(world.sidecars().map(String::from));
+        let told = world.call(&mesh, &call.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(told, "7 switches\n", "{world}, IPv{family}");
     }
 }

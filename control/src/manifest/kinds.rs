@@ -11,6 +11,9 @@ use serde::{
 pub const TOKEN_ANNOTATION: &str = "weft.dev/token-sha256";
 /// Annotation of a pod: `true` when a sidecar runs in it.
 pub const MESHED_ANNOTATION: &str = "weft.dev/meshed";
+/// Annotation of a service or a pod: ports (of the service, of the pod) whose bytes are nobody's business, whatever else is
+/// declared of them: numbers and ranges, by commas.
+pub const OPAQUE_PORTS_ANNOTATION: &str = "weft.dev/opaque-ports";
 /// Label of a pod: its workload.
 pub const WORKLOAD_LABEL: &str = "weft.dev/workload";
 /// Label of an endpoint slice: its service.

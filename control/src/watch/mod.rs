@@ -8,6 +8,7 @@
 
 mod files;
 mod folder;
+mod opaque;
 mod translate;
 
 pub(crate) use files::watch;

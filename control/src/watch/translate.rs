@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
+use super::opaque::OpaquePorts;
 use crate::{
     index::{Endpoint, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort},
     manifest::{
         Document, Problem,
-        kinds::{self, MESHED_ANNOTATION, Metadata, SERVICE_LABEL, TOKEN_ANNOTATION, WORKLOAD_LABEL},
+        kinds::{self, MESHED_ANNOTATION, Metadata, OPAQUE_PORTS_ANNOTATION, SERVICE_LABEL, TOKEN_ANNOTATION, WORKLOAD_LABEL},
     },
 };
 
@@ -16,7 +17,10 @@ use crate::{
 /// Everything that is wrong with it.
 pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>> {
     Ok(match document.kind.as_str() {
-        "Service" => Some(Object::Service(service(&document.parse()?))),
+        "Service" => {
+            let found: kinds::Service = document.parse()?;
+            Some(Object::Service(service(&found, &opaque(document, &found.metadata)?)))
+        }
         "EndpointSlice" => {
             let slice: kinds::EndpointSlice = document.parse()?;
             let service = slice.metadata.labels.get(SERVICE_LABEL).cloned();
@@ -26,8 +30,20 @@ pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>
             })?;
             Some(Object::Slice(endpoints(&slice, &service)))
         }
-        "Pod" => Some(Object::Pod(pod(&document.parse()?))),
+        "Pod" => {
+            let found: kinds::Pod = document.parse()?;
+            Some(Object::Pod(pod(&found, &opaque(document, &found.metadata)?)))
+        }
         _ => None,
+    })
+}
+
+/// The ports that are declared opaque beside the specification.
+fn opaque(document: &Document, metadata: &Metadata) -> Result<OpaquePorts, Vec<Problem>> {
+    let Some(text) = metadata.annotations.get(OPAQUE_PORTS_ANNOTATION) else { return Ok(OpaquePorts::default()) };
+    text.parse().map_err(|why: String| {
+        let message = format!("{OPAQUE_PORTS_ANNOTATION}: {why}");
+        vec![document.wrong("metadata.annotations", message, None)]
     })
 }
 
@@ -36,7 +52,7 @@ fn key(metadata: &Metadata) -> Key {
     Key { namespace, name: metadata.name.clone() }
 }
 
-fn service(service: &kinds::Service) -> Service {
+fn service(service: &kinds::Service, opaque: &OpaquePorts) -> Service {
     let spec = &service.spec;
     let mut addresses: Vec<IpAddr> =
         spec.cluster_ips.iter().chain(&spec.cluster_ip).filter_map(|address| address.parse().ok()).collect();
@@ -46,7 +62,10 @@ fn service(service: &kinds::Service) -> Service {
     let port = |port: &kinds::ServicePort| ServicePort {
         name: port.name.clone().unwrap_or_default(),
         port: port.port,
-        protocol: Protocol::declared(port.app_protocol.as_deref(), port.name.as_deref()),
+        protocol: match opaque.contains(port.port) {
+            true => Protocol::Tcp,
+            false => Protocol::declared(port.app_protocol.as_deref(), port.name.as_deref()),
+        },
     };
     Service {
         key: key(&service.metadata),
@@ -83,7 +102,7 @@ fn endpoints(slice: &kinds::EndpointSlice, service: &str) -> Slice {
     }
 }
 
-fn pod(pod: &kinds::Pod) -> Pod {
+fn pod(pod: &kinds::Pod, opaque: &OpaquePorts) -> Pod {
     let Metadata { name, uid, labels, annotations, .. } = &pod.metadata;
     let mut addresses: Vec<IpAddr> = pod.status.pod_ips.iter().map(|pod| pod.ip).chain(pod.status.pod_ip).collect();
     addresses.sort();
@@ -100,6 +119,6 @@ fn pod(pod: &kinds::Pod) -> Pod {
         workload: labels.get(WORKLOAD_LABEL).unwrap_or(name).clone(),
         meshed: annotations.get(MESHED_ANNOTATION).is_some_and(|value| value == "true"),
         token: annotations.get(TOKEN_ANNOTATION).cloned(),
-        ports: ports.map(declared).collect(),
+        ports: ports.map(declared).chain(opaque.iter().map(|port| (port, Protocol::Tcp))).collect(),
     }
 }

@@ -156,7 +156,7 @@ impl Form<'_> {
         // Less than most servers keep theirs, so that it is we who close.
         let idle_time = self.duration("WEFT_HTTP1_IDLE_TIMEOUT_MS", 60_000, 10..=3_600_000);
         let streams = self.small("WEFT_HTTP2_STREAMS_MAX", 10_000, 1..=1_000_000);
-        let stream_window = self.small("WEFT_HTTP2_STREAM_WINDOW_BYTES", 256 << 10, 64 << 10..=1 << 30);
+        let stream_window = self.small("WEFT_HTTP2_STREAM_WINDOW_BYTES", 128 << 10, 64 << 10..=1 << 30);
         let connection_window = self.small("WEFT_HTTP2_CONNECTION_WINDOW_BYTES", 1 << 30, 64 << 10..=1 << 30);
         Some(Limits {
             head_bytes: head_bytes?,

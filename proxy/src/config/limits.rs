@@ -34,7 +34,7 @@ impl From<&Limits> for Room {
 }
 
 /// HTTP/2: what frames of small data that wait to be read may cost a stranger's connection beside the data itself.
-pub const SMALL_DATA_MAX: usize = 8 << 20;
+pub const SMALL_DATA_MAX: usize = 32 << 20;
 
 /// The same for a connection that carries the work of many: to the app, or of a peer. A few readers who stand still must not
 /// end it for all.

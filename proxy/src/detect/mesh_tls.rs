@@ -26,8 +26,8 @@ pub(super) enum Reading {
     NeedMore,
     /// It offers the mesh's ALPN.
     Mesh(Box<Accepted>),
-    /// The app's own TLS, or something that only began like TLS.
-    Other,
+    /// The app's own TLS, with the name of the server it is for if it says one; or something that only began like TLS.
+    Other(Option<Box<str>>),
 }
 
 impl Hello {
@@ -35,7 +35,7 @@ impl Hello {
     pub(super) fn read(&mut self, seen: &[u8]) -> Reading {
         while self.read < seen.len() {
             match self.acceptor.read_tls(&mut &seen[self.read..]) {
-                Ok(0) | Err(_) => return Reading::Other,
+                Ok(0) | Err(_) => return Reading::Other(None),
                 Ok(length) => self.read += length,
             }
             match self.acceptor.accept() {
@@ -43,7 +43,8 @@ impl Hello {
                 Ok(Some(accepted)) if offers_mesh(&accepted) && self.read == seen.len() => {
                     return Reading::Mesh(Box::new(accepted));
                 }
-                Ok(Some(_)) | Err(_) => return Reading::Other,
+                Ok(Some(accepted)) => return Reading::Other(accepted.client_hello().server_name().map(Box::from)),
+                Err(_) => return Reading::Other(None),
             }
         }
         Reading::NeedMore

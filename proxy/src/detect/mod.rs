@@ -48,6 +48,8 @@ pub enum Detected<S> {
         client: Peeked,
         /// The server, dialled while we waited for the first byte.
         server: Option<S>,
+        /// The name of the server that the app's own TLS is for (RFC 6066, section 3), if it says one.
+        name: Option<Box<str>>,
     },
     /// Requests.
     Requests {
@@ -102,7 +104,7 @@ pub async fn protocol<S: MaySpeakFirst>(
     let destination = conn.destination;
     let mut client = Peeked::new(conn.stream);
     if expected.protocol == Protocol::Opaque && !expected.mesh {
-        return Ok(Detected::Bytes { client, server: None });
+        return Ok(Detected::Bytes { client, server: None, name: None });
     }
     let first = match expected.protocol {
         Protocol::Http => from_client(&mut client, expected, world.settings.head_timeout).await,
@@ -126,11 +128,11 @@ pub async fn protocol<S: MaySpeakFirst>(
             world.memory.heard(destination, true);
             Detected::Requests { client, version }
         }
-        FirstWord::Bytes(server) => {
+        FirstWord::Bytes(server, name) => {
             if expected.protocol == Protocol::Undeclared {
                 world.memory.heard(destination, false);
             }
-            Detected::Bytes { client, server }
+            Detected::Bytes { client, server, name }
         }
     })
 }
@@ -139,7 +141,7 @@ pub async fn protocol<S: MaySpeakFirst>(
 enum FirstWord<S> {
     Mesh(Box<rustls::server::Accepted>),
     Http(HttpVersion),
-    Bytes(Option<S>),
+    Bytes(Option<S>, Option<Box<str>>),
 }
 
 /// What the client's bytes amount to.
@@ -147,7 +149,7 @@ enum Judged {
     NeedMore,
     Mesh(Box<rustls::server::Accepted>),
     Http(HttpVersion),
-    Bytes,
+    Bytes(Option<Box<str>>),
 }
 
 /// Reads until the client has shown what it speaks; nobody else can decide where HTTP is declared. It must have done so
@@ -168,7 +170,7 @@ async fn from_client<S>(client: &mut Peeked, expected: Expected, patience: Durat
             Judged::NeedMore => {}
             Judged::Mesh(accepted) => return Ok(FirstWord::Mesh(accepted)),
             Judged::Http(version) => return Ok(FirstWord::Http(version)),
-            Judged::Bytes => return Ok(FirstWord::Bytes(None)),
+            Judged::Bytes(name) => return Ok(FirstWord::Bytes(None, name)),
         }
     }
 }
@@ -232,7 +234,7 @@ async fn race<S: MaySpeakFirst>(
         let judged = tokio::select! {
             biased;
             read = client.fill() => judge(client, read, &mut hello, expected).inspect_err(|_| server.take().break_off())?,
-            () = over(deadline) => if greeting { return Err(slow(patience)) } else { Judged::Bytes },
+            () = over(deadline) => if greeting { return Err(slow(patience)) } else { Judged::Bytes(None) },
             opened = &mut dial, if matches!(server, Server::Dialling) && !greeting => {
                 server = opened.map_or_else(Server::Failed, Server::Open);
                 continue;
@@ -243,7 +245,7 @@ async fn race<S: MaySpeakFirst>(
                     server = Server::Waits(line);
                     continue;
                 }
-                (Server::Open(line) | Server::Waits(line), _) => return Ok(FirstWord::Bytes(Some(line))),
+                (Server::Open(line) | Server::Waits(line), _) => return Ok(FirstWord::Bytes(Some(line), None)),
                 (Server::Failed(refusal), _) => return Err(refusal),
                 (Server::Dialling, _) => continue,
             },
@@ -255,10 +257,10 @@ async fn race<S: MaySpeakFirst>(
             }
             Judged::Mesh(accepted) => return Ok(FirstWord::Mesh(accepted)),
             Judged::Http(version) => return Ok(FirstWord::Http(version)),
-            Judged::Bytes => {
+            Judged::Bytes(name) => {
                 return match server {
-                    Server::Dialling => Ok(FirstWord::Bytes(Some(dial.await?))),
-                    Server::Open(line) | Server::Waits(line) => Ok(FirstWord::Bytes(Some(line))),
+                    Server::Dialling => Ok(FirstWord::Bytes(Some(dial.await?), name)),
+                    Server::Open(line) | Server::Waits(line) => Ok(FirstWord::Bytes(Some(line), name)),
                     Server::Failed(refusal) => Err(refusal),
                 };
             }
@@ -302,14 +304,15 @@ fn judge(client: &Peeked, read: io::Result<usize>, hello: &mut mesh_tls::Hello, 
         verdict => verdict,
     };
     Ok(match (verdict, expected.protocol) {
-        (Verdict::NeedMore, Protocol::Opaque) if !begins_tls_or_http2(client.seen()) => Judged::Bytes,
+        (Verdict::NeedMore, Protocol::Opaque) if !begins_tls_or_http2(client.seen()) => Judged::Bytes(None),
         (Verdict::NeedMore, _) => Judged::NeedMore,
-        (Verdict::Tls, _) if expected.mesh => match hello.read(client.seen()) {
+        (Verdict::Tls, _) => match hello.read(client.seen()) {
             mesh_tls::Reading::NeedMore if read > 0 => Judged::NeedMore,
-            mesh_tls::Reading::Mesh(accepted) => Judged::Mesh(accepted),
-            mesh_tls::Reading::NeedMore | mesh_tls::Reading::Other => Judged::Bytes,
+            mesh_tls::Reading::Mesh(accepted) if expected.mesh => Judged::Mesh(accepted),
+            mesh_tls::Reading::Other(name) => Judged::Bytes(name),
+            mesh_tls::Reading::NeedMore | mesh_tls::Reading::Mesh(_) => Judged::Bytes(None),
         },
-        (_, Protocol::Opaque) => Judged::Bytes,
+        (_, Protocol::Opaque) => Judged::Bytes(None),
         (Verdict::Http1, _) => Judged::Http(HttpVersion::One),
         (Verdict::Http2, _) => Judged::Http(HttpVersion::Two),
         (_, Protocol::Http) if client.seen().is_empty() => {
@@ -317,6 +320,6 @@ fn judge(client: &Peeked, read: io::Result<usize>, hello: &mut mesh_tls::Hello, 
         }
         // Where HTTP is declared, whatever else arrives is a malformed request, and its sender is told so.
         (_, Protocol::Http) => Judged::Http(HttpVersion::One),
-        (_, Protocol::Undeclared) => Judged::Bytes,
+        (_, Protocol::Undeclared) => Judged::Bytes(None),
     })
 }

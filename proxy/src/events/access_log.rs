@@ -33,7 +33,7 @@ impl AccessLog {
                     "request"
                 );
             }
-            Event::Closed { edge, took, sent, received } => {
+            Event::Closed { edge, server_name, took, sent, received } => {
                 let labels = edge.labels();
                 tracing::info!(
                     target: "access",
@@ -41,6 +41,7 @@ impl AccessLog {
                     client = &*labels.client.identity,
                     server = &*labels.server.workload,
                     service = &*labels.service,
+                    server_name,
                     duration_seconds = took.as_secs_f64(),
                     sent,
                     received,

@@ -87,6 +87,8 @@ pub enum Event<'a> {
     Closed {
         /// Between whom.
         edge: &'a Edge,
+        /// What the app's own TLS called the server.
+        server_name: Option<&'a str>,
         /// How long it lived.
         took: Duration,
         /// Bytes from client to server.
@@ -135,7 +137,7 @@ impl Recorder {
                 edge.carried(sent, received);
             }
             Event::Opened { edge } => edge.opened(),
-            Event::Closed { edge, took, sent, received } => {
+            Event::Closed { edge, took, sent, received, .. } => {
                 edge.closed(took);
                 edge.carried(sent, received);
             }

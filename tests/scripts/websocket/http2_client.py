@@ -61,7 +61,7 @@ class WebSocket:
                 (":protocol", "websocket"),
                 (":scheme", "http"),
                 (":path", "/chat?x=1"),
-                (":authority", f"{host}:{port}"),
+                (":authority", "app"),
                 ("sec-websocket-version", "13"),
                 ("sec-websocket-protocol", "echo"),
                 ("origin", "http://example.com"),

@@ -14,9 +14,13 @@ fn http_on_a_port_declared_for_bytes_is_carried_as_bytes() {
         json!({"port": 8080, "appProtocol": "tcp"}),
         json!({"port": 8080, "name": "tcp-pages"}),
         json!({"port": 8080, "name": "redis"}),
+        json!({"port": 8080, "appProtocol": "http"}),
     ];
-    let names = ["by-protocol", "by-name", "by-redis"];
-    let carts: Vec<App> = names.iter().zip(declared).map(|(name, port)| nginx(name).ports(json!([port]))).collect();
+    let names = ["by-protocol", "by-name", "by-redis", "by-annotation"];
+    let mut carts: Vec<App> = names.iter().zip(declared).map(|(name, port)| nginx(name).ports(json!([port]))).collect();
+    // It has the last word.
+    let annotated = carts.pop().map(|cart| cart.annotated("weft.dev/opaque-ports", "8080, 9000-9010"));
+    carts.extend(annotated);
     let mesh = Mesh::up_with(&manifests(carts.iter().chain([&client()])), &[("nginx.conf", NGINX)]);
     mesh.ready("client-0");
     for name in names {

@@ -35,5 +35,14 @@ fn an_apps_own_tls_keeps_its_certificate_name_and_protocol() {
                 assert!(told.contains(expected), "{world}, IPv{family}: no `{}` in {told}", expected.trim());
             }
         }
-    }
+    } // Called by its address alone, a server is known by the name that its client asks for.
+    let address = mesh.succeed_inside("outside-0", &["sh", "-c", "getent ahostsv4 plain-vault | cut -d' ' -f1 | head -1"]);
+    let call = format!(
+        "printf 'CLOSE\\n' | timeout 10 openssl s_client -connect {}:4433 -servername one.example -ign_eof >/dev/null 2>&1; \
+         curl -s http://127.0.0.1:17003/metrics",
+        address.trim()
+    );
+    let told = mesh.succeed("web", &["sh", "-c", &call]);
+    let known = |line: &str| line.starts_with("weft_tcp_connections_opened_total") && line.contains("service=\"one.example\"");
+    assert!(told.lines().any(known), "{told}");
 }
