@@ -6,37 +6,33 @@
 //!                   └─ mesh ─────▶ each stream is one or the other
 //! ```
 
-use std::{cell::RefCell, net::SocketAddr, rc::Rc, sync::Arc, time::Instant};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Instant};
 
 use certs::name::SpiffeId;
 use http::{HeaderMap, HeaderValue, Request, Version, header::CONTENT_TYPE};
 use http_body::Body;
-use smallvec::SmallVec;
 
 use crate::{
     accept::Accepted,
+    attempts::Attempts,
     balance::{Chosen, Work},
     clock, connect,
     connect::{Needs, Pipe},
     detect::{self, Detected, MaySpeakFirst},
     events::{Edge, Event, HttpVersion},
-    family::Family,
     flushes::Flushes,
     forwarded::Signature,
     hop::{self, Introduction},
     http1::AbsoluteForm,
     meter::{Answered, Meter, Tally},
     payload::Payload,
-    refusal::{Reason, Refusal, Retry},
+    refusal::Refusal,
     relay::{self, Answer, Call, Exchanged, Outgoing, Stream, Switch, Switched, Unanswered, Whose},
     route::{self, Caller, Permit},
     side::Side,
-    snapshot::{Cluster, Destination, Endpoint},
+    snapshot::{Destination, Endpoint},
     world::World,
 };
-
-/// Attempts at one request or connection before it is given up.
-const ATTEMPTS: u32 = 3;
 
 /// Edges a walk remembers; a connection rarely needs more than its destination has endpoints.
 const EDGES_MAX: usize = 16;
@@ -143,47 +139,6 @@ impl Walk {
         let direction = self.side.direction;
         tracing::debug!(direction = direction.word(), room = refusal.reason.room().word(), %refusal, "refused");
         self.world.recorder.on(Event::Refused { direction, refusal });
-    }
-}
-
-/// What was tried already, and how often one may try.
-struct Attempts {
-    family: Family,
-    left: u32,
-    failed: SmallVec<[SocketAddr; 4]>,
-    last: Option<Refusal>,
-}
-
-impl Attempts {
-    /// For work that was dialled at `address`.
-    fn toward(address: SocketAddr) -> Self {
-        Self { family: Family::of(address), left: ATTEMPTS, failed: SmallVec::new(), last: None }
-    }
-
-    /// Goes on to another attempt, or gives up with `refusal`. Only work that cannot have begun is attempted again.
-    fn next(&mut self, refusal: Refusal) -> Result<(), Refusal> {
-        self.left -= 1;
-        if self.left == 0 || refusal.retry == Retry::Unsafe {
-            return Err(refusal);
-        }
-        tracing::debug!(%refusal, "trying again");
-        self.last = Some(refusal);
-        Ok(())
-    }
-
-    /// Chooses an endpoint that has not failed yet. When none is left, the last failure says more than that.
-    fn choose(&mut self, cluster: &Arc<Cluster>, work: Work, world: &World) -> Result<Chosen, Refusal> {
-        let chosen = world.balance.choose(cluster, work, self.family, &self.failed, clock::now());
-        chosen.map_err(|none_left| self.last.take().unwrap_or(none_left))
-    }
-
-    /// The same, keeping away from the endpoint that failed.
-    fn elsewhere(&mut self, refusal: Refusal, chosen: &Chosen) -> Result<(), Refusal> {
-        if refusal.reason != Reason::NoIdentity {
-            chosen.failed(clock::now());
-        }
-        self.failed.push(chosen.endpoint().address);
-        self.next(refusal)
     }
 }
 
@@ -294,7 +249,7 @@ struct Facts {
     began: Instant,
     /// What the client spoke, at the far end of the mesh hop.
     version: Version,
-    /// Workload the client's proxy named.
+    /// What the client's proxy told.
     told: Told,
 }
 

@@ -24,6 +24,7 @@
 
 mod accept;
 mod admin;
+mod attempts;
 mod balance;
 mod clock;
 mod config;

@@ -1,0 +1,58 @@
+//! Trying again: what was tried already, and what may be.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use smallvec::SmallVec;
+
+use crate::{
+    balance::{Chosen, Work},
+    clock,
+    family::Family,
+    refusal::{Reason, Refusal, Retry},
+    snapshot::Cluster,
+    world::World,
+};
+
+/// Attempts at one request or connection before it is given up.
+const ATTEMPTS: u32 = 3;
+
+/// What was tried already, and how often one may try.
+pub struct Attempts {
+    family: Family,
+    left: u32,
+    failed: SmallVec<[SocketAddr; 4]>,
+    last: Option<Refusal>,
+}
+
+impl Attempts {
+    /// For work that was dialled at `address`.
+    pub fn toward(address: SocketAddr) -> Self {
+        Self { family: Family::of(address), left: ATTEMPTS, failed: SmallVec::new(), last: None }
+    }
+
+    /// Goes on to another attempt, or gives up with `refusal`. Only work that cannot have begun is attempted again.
+    pub fn next(&mut self, refusal: Refusal) -> Result<(), Refusal> {
+        self.left -= 1;
+        if self.left == 0 || refusal.retry == Retry::Unsafe {
+            return Err(refusal);
+        }
+        tracing::debug!(%refusal, "trying again");
+        self.last = Some(refusal);
+        Ok(())
+    }
+
+    /// Chooses an endpoint that has not failed yet. When none is left, the last failure says more than that.
+    pub fn choose(&mut self, cluster: &Arc<Cluster>, work: Work, world: &World) -> Result<Chosen, Refusal> {
+        let chosen = world.balance.choose(cluster, work, self.family, &self.failed, clock::now());
+        chosen.map_err(|none_left| self.last.take().unwrap_or(none_left))
+    }
+
+    /// The same, keeping away from the endpoint that failed.
+    pub fn elsewhere(&mut self, refusal: Refusal, chosen: &Chosen) -> Result<(), Refusal> {
+        if refusal.reason != Reason::NoIdentity {
+            chosen.failed(clock::now());
+        }
+        self.failed.push(chosen.endpoint().address);
+        self.next(refusal)
+    }
+}
