@@ -13,9 +13,6 @@ use crate::{
     world::World,
 };
 
-/// Attempts at one request or connection before it is given up.
-const ATTEMPTS: u32 = 3;
-
 /// What was tried already, and how often one may try.
 pub struct Attempts {
     family: Family,
@@ -25,9 +22,9 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// For work that was dialled at `address`.
-    pub fn toward(address: SocketAddr) -> Self {
-        Self { family: Family::of(address), left: ATTEMPTS, failed: SmallVec::new(), last: None }
+    /// As many as `max`, for work that was dialled at `address`.
+    pub fn toward(address: SocketAddr, max: u32) -> Self {
+        Self { family: Family::of(address), left: max, failed: SmallVec::new(), last: None }
     }
 
     /// Goes on to another attempt, or gives up with `refusal`. Only work that cannot have begun is attempted again.

@@ -200,7 +200,7 @@ async fn open(walk: &Walk) -> Result<Opened, Refusal> {
     let since = clock::now();
     let destination = walk.destination();
     let routed = route::connection(&destination, &walk.caller)?;
-    let mut attempts = Attempts::toward(destination.address);
+    let mut attempts = Attempts::toward(destination.address, walk.world.settings.attempts_max);
     loop {
         let chosen = attempts.choose(&routed.cluster, Work::Connection, &walk.world)?;
         match connect::bytes(&chosen, &walk.world).await {
@@ -263,7 +263,7 @@ async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusa
     let version = if facts.version == Version::HTTP_2 { HttpVersion::Two } else { HttpVersion::One };
     let needs = if matches!(switch, Switch::Extended(_)) { Needs::ExtendedConnect } else { Needs::Version(version) };
     let (mut request, sent) = tallied(request);
-    let mut attempts = Attempts::toward(destination.address);
+    let mut attempts = Attempts::toward(destination.address, world.settings.attempts_max);
     loop {
         let chosen = attempts.choose(&routed.cluster, Work::Request, world)?;
         let line = match connect::requests(&chosen, needs, world).await {

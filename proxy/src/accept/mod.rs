@@ -15,7 +15,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
-    config::{self, SILENCE_MAX},
+    config::keepalive,
     events::{Direction, Event},
     family::Family,
     refusal::{Reason, Refusal},
@@ -139,8 +139,8 @@ fn admit(stream: TcpStream, door: &Door, world: &World) -> Result<Accepted, Refu
     stream.set_nodelay(true).map_err(gone)?;
     // A client that vanished without a word must not hold its connection, and its server, for ever.
     let options = SockRef::from(&stream);
-    options.set_tcp_keepalive(&config::keepalive()).map_err(gone)?;
-    options.set_tcp_user_timeout(Some(SILENCE_MAX)).map_err(gone)?;
+    options.set_tcp_keepalive(&keepalive(world.settings.silence_max)).map_err(gone)?;
+    options.set_tcp_user_timeout(Some(world.settings.silence_max)).map_err(gone)?;
     Ok(Accepted { stream, client, destination })
 }
 

@@ -70,6 +70,8 @@ fn fill(form: &mut Form<'_>, with_control: bool) -> Option<Settings> {
     let discovery_timeout = form.duration("WEFT_DISCOVERY_TIMEOUT_MS", 5_000, 10..=300_000);
     let head_timeout = form.duration("WEFT_HEAD_TIMEOUT_MS", 30_000, 10..=3_600_000);
     let handshake_timeout = form.duration("WEFT_HANDSHAKE_TIMEOUT_MS", 10_000, 10..=300_000);
+    let attempts_max = form.small("WEFT_ATTEMPTS_MAX", 3, 1..=10);
+    let silence_max = form.duration("WEFT_SILENCE_TIMEOUT_MS", 30_000, 1_000..=3_600_000);
     let limits = form.limits();
     let forwarded = form.parsed("WEFT_FORWARDED", "append");
     // Less than Kubernetes' default grace period of 30 s, so that we end before we are killed.
@@ -91,6 +93,8 @@ fn fill(form: &mut Form<'_>, with_control: bool) -> Option<Settings> {
         drain_timeout: drain_timeout?,
         head_timeout: head_timeout?,
         handshake_timeout: handshake_timeout?,
+        attempts_max: attempts_max?,
+        silence_max: silence_max?,
         limits: limits?,
         forwarded: forwarded?,
         access_log: access_log?,
@@ -152,6 +156,10 @@ impl Form<'_> {
     fn limits(&mut self) -> Option<Limits> {
         let head_bytes = self.small("WEFT_HEAD_BYTES_MAX", 64 << 10, 4 << 10..=1 << 20);
         let line_bytes = self.small("WEFT_HTTP1_LINE_BYTES_MAX", 16 << 10, 1 << 10..=1 << 20);
+        let fields = self.small("WEFT_HTTP1_FIELDS_MAX", 128, 8..=256);
+        let chunk_line_bytes = self.small("WEFT_HTTP1_CHUNK_LINE_BYTES_MAX", 1 << 10, 32..=64 << 10);
+        let interims = self.small("WEFT_HTTP1_INTERIMS_MAX", 32, 0..=1_000);
+        let ahead_bytes = self.small("WEFT_HTTP1_AHEAD_BYTES_MAX", 16 << 10, 0..=1 << 20);
         let idle_lines = self.number("WEFT_HTTP1_IDLE_MAX", 256, 0..=100_000);
         // Less than most servers keep theirs, so that it is we who close.
         let idle_time = self.duration("WEFT_HTTP1_IDLE_TIMEOUT_MS", 60_000, 10..=3_600_000);
@@ -160,7 +168,11 @@ impl Form<'_> {
         let connection_window = self.small("WEFT_HTTP2_CONNECTION_WINDOW_BYTES", 1 << 30, 64 << 10..=1 << 30);
         Some(Limits {
             head_bytes: head_bytes?,
+            fields: fields?,
             line_bytes: line_bytes?,
+            chunk_line_bytes: chunk_line_bytes?,
+            interims: interims?,
+            ahead_bytes: ahead_bytes?,
             idle_lines: idle_lines?,
             idle_time: idle_time?,
             streams: streams?,

@@ -11,8 +11,16 @@ use crate::http1::Room;
 pub struct Limits {
     /// Bytes of a message's header fields; for HTTP/2 counted as RFC 9113, section 6.5.2 does. 4 KiB to 1 MiB.
     pub head_bytes: u32,
+    /// HTTP/1: header fields of a message. 8 to 256.
+    pub fields: u32,
     /// HTTP/1: bytes of a request line. 1 KiB to 1 MiB.
     pub line_bytes: u32,
+    /// HTTP/1: bytes of the line that says how long a chunk is, its extensions included. 32 to 64 KiB.
+    pub chunk_line_bytes: u32,
+    /// HTTP/1: interim answers to one request. 0 to 1,000.
+    pub interims: u32,
+    /// HTTP/1: bytes that a client may send ahead of its turn. 0 to 1 MiB.
+    pub ahead_bytes: u32,
     /// HTTP/1: idle connections kept to one endpoint. 0 to 100,000.
     pub idle_lines: usize,
     /// HTTP/1: how long an idle connection to an endpoint is kept. 10 ms to 1 h.
@@ -29,7 +37,14 @@ pub struct Limits {
 impl From<&Limits> for Room {
     fn from(limits: &Limits) -> Self {
         let size = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
-        Self { head: size(limits.head_bytes), line: size(limits.line_bytes) }
+        Self {
+            head: size(limits.head_bytes),
+            fields: size(limits.fields),
+            line: size(limits.line_bytes),
+            chunk_line: size(limits.chunk_line_bytes),
+            interims: size(limits.interims),
+            ahead: size(limits.ahead_bytes),
+        }
     }
 }
 
@@ -40,13 +55,10 @@ pub const SMALL_DATA_MAX: usize = 32 << 20;
 /// end it for all.
 pub const SHARED_SMALL_DATA_MAX: usize = 1 << 30;
 
-/// Bytes that stay unacknowledged for so long mean that whoever they are for is gone.
-pub const SILENCE_MAX: Duration = Duration::from_secs(30);
-
-/// How a silent connection is asked whether anybody is left: after [`SILENCE_MAX`], and again every third of it until as much
-/// has passed once more.
-pub fn keepalive() -> TcpKeepalive {
-    TcpKeepalive::new().with_time(SILENCE_MAX).with_interval(SILENCE_MAX / 3).with_retries(3)
+/// How a silent connection is asked whether anybody is left: after `silence`, and again every third of it until as much has
+/// passed once more.
+pub fn keepalive(silence: Duration) -> TcpKeepalive {
+    TcpKeepalive::new().with_time(silence).with_interval(silence / 3).with_retries(3)
 }
 
 /// HTTP/2: the largest frame taken. Bulk is not chopped up, and streams still take turns.

@@ -34,6 +34,10 @@ pub struct Settings {
     pub head_timeout: Duration,
     /// How long a peer may take for its side of a mesh handshake. 10 ms to 5 min.
     pub handshake_timeout: Duration,
+    /// Attempts at one request or connection, as long as nothing of it was sent. 1 to 10.
+    pub attempts_max: u32,
+    /// How long bytes may stay unacknowledged before whoever they are for is taken for gone. 1 s to 1 h.
+    pub silence_max: Duration,
     /// What a connection of HTTP may cost.
     pub limits: Limits,
     /// What an app is told of where a call to it comes from.

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::{dials::Dial, multiplex};
 use crate::{
-    config::{self, SILENCE_MAX},
+    config::{Settings, keepalive},
     flushes::Flushes,
     refusal::{Reason, Refusal},
     world::World,
@@ -17,7 +17,7 @@ use crate::{
 pub(super) async fn dial(endpoint: SocketAddr, world: &World) -> Result<(TcpStream, Dial), Refusal> {
     let patience = world.settings.connect_timeout;
     let failed = |error: io::Error| refuse(endpoint, &error);
-    let socket = begin(endpoint, world.settings.mark).map_err(failed)?;
+    let socket = begin(endpoint, &world.settings).map_err(failed)?;
     let stream = TcpStream::from_std(socket.into()).map_err(failed)?;
     let dial = world.dials.remember(stream.local_addr().map_err(failed)?, endpoint);
     tokio::time::timeout(patience, stream.writable())
@@ -39,16 +39,16 @@ pub(super) async fn multiplexed(endpoint: SocketAddr, world: Rc<World>) -> Resul
     multiplex::handshake(endpoint, Flushes::of_server(stream), dial, world.settings.limits).await
 }
 
-fn begin(endpoint: SocketAddr, mark: Option<u32>) -> io::Result<Socket> {
+fn begin(endpoint: SocketAddr, settings: &Settings) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(endpoint), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
-    if let Some(mark) = mark {
+    if let Some(mark) = settings.mark {
         socket.set_mark(mark)?;
     }
     let options = SockRef::from(&socket);
-    options.set_tcp_keepalive(&config::keepalive())?;
-    options.set_tcp_user_timeout(Some(SILENCE_MAX))?;
+    options.set_tcp_keepalive(&keepalive(settings.silence_max))?;
+    options.set_tcp_user_timeout(Some(settings.silence_max))?;
     match socket.connect(&endpoint.into()) {
         Ok(()) => Ok(socket),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => Ok(socket),

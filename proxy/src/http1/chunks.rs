@@ -9,9 +9,6 @@ use super::{
     scan::{Room, Scan},
 };
 
-/// Bytes of the line that says how long a chunk is, its extensions included.
-const SIZE_LINE_MAX: usize = 1024;
-
 /// How far a chunked body has been read.
 #[derive(Debug)]
 pub enum Chunks {
@@ -43,10 +40,10 @@ impl Chunks {
             match self {
                 Self::Size => {
                     let Some(end) = memchr(b'\n', input) else {
-                        return if input.len() > SIZE_LINE_MAX { Err(Malformed::ChunkSize) } else { Ok(Piece::NeedMore) };
+                        return if input.len() > room.chunk_line { Err(Malformed::ChunkSize) } else { Ok(Piece::NeedMore) };
                     };
                     let line = input.split_to(end + 1);
-                    *self = match size(&line)? {
+                    *self = match size(&line, room)? {
                         0 => Self::Trailers(Scan::default()),
                         size => Self::Data(size),
                     };
@@ -74,7 +71,7 @@ impl Chunks {
                 Self::Trailers(scan) => {
                     let Some(length) = scan.section(input, false, room)? else { return Ok(Piece::NeedMore) };
                     let section = input.split_to(length).freeze();
-                    let trailers = (length > 2).then(|| head::trailers(section)).transpose()?;
+                    let trailers = (length > 2).then(|| head::trailers(section, room.fields)).transpose()?;
                     return Ok(Piece::End(trailers));
                 }
             }
@@ -83,12 +80,12 @@ impl Chunks {
 }
 
 /// The size that a line says.
-fn size(line: &[u8]) -> Result<u64, Malformed> {
+fn size(line: &[u8], room: Room) -> Result<u64, Malformed> {
     let line = line.strip_suffix(b"\r\n").ok_or(Malformed::LineEnd)?;
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (number, extension) = line.split_at(digits);
     // Sixteen digits are more than anybody can count to.
-    if digits == 0 || digits > 15 || line.len() > SIZE_LINE_MAX {
+    if digits == 0 || digits > 15 || line.len() > room.chunk_line {
         return Err(Malformed::ChunkSize);
     }
     let begins_well = extension.is_empty() || extension.starts_with(b";");
@@ -112,7 +109,7 @@ mod tests {
         let (mut chunks, mut input, mut body) = (Chunks::Size, BytesMut::new(), Vec::new());
         let mut pieces = pieces.iter();
         loop {
-            match chunks.read(&mut input, Room { head: 1 << 10, line: 0 })? {
+            match chunks.read(&mut input, Room::SOME)? {
                 Piece::NeedMore => input.extend_from_slice(pieces.next().ok_or(Malformed::Incomplete)?),
                 Piece::Data(data) => body.extend_from_slice(&data),
                 Piece::End(trailers) => return Ok((body, trailers, input.to_vec())),

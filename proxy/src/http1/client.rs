@@ -15,9 +15,6 @@ use super::{
     write::{self, Outbox, Way},
 };
 
-/// Interim answers to one request.
-pub const INTERIMS_MAX: usize = 32;
-
 /// The client's end of a connection, between requests.
 #[derive(Debug)]
 pub struct Line {
@@ -148,7 +145,7 @@ impl Line {
         switching: Switching,
         mut interim: impl FnMut(Response<()>),
     ) -> Result<Answered, Nothing> {
-        for heard in 0..=INTERIMS_MAX {
+        for heard in 0..=self.conn.room().interims {
             let response = self.head().await.map_err(|why| if heard > 0 { why.after_a_word() } else { why })?;
             let status = response.status();
             let switched = match switching {
@@ -183,7 +180,7 @@ impl Line {
 
     async fn head(&self) -> Result<Response<()>, Nothing> {
         match self.conn.head(head::sound_status_line).await {
-            Ok(Some(text)) => head::response(text).map_err(Nothing::Malformed),
+            Ok(Some(text)) => head::response(text, self.conn.room().fields).map_err(Nothing::Malformed),
             Ok(None) => Err(Nothing::Closed(io::ErrorKind::UnexpectedEof.into())),
             Err(Lost::Io(error)) if self.conn.has_input() => Err(Nothing::Gone(error)),
             Err(Lost::Io(error)) => Err(Nothing::Closed(error)),

@@ -25,9 +25,6 @@ const READ: usize = 8 * 1024;
 /// Room for one read of a body that is known to be long.
 const READ_BODY: usize = 64 * 1024;
 
-/// What a peer may send ahead of its turn.
-const AHEAD_MAX: usize = 16 * 1024;
-
 /// How long, and for how many bytes, a peer whom we have refused may go on talking. Closing at once would reset the
 /// connection and take our answer with it (RFC 9112, section 9.6).
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -180,7 +177,7 @@ impl Conn {
         loop {
             match self.reading.get() {
                 Reading::Spoiled(why) => return Poll::Ready(Lost::Malformed(why)),
-                Reading::Between if !self.ended.get() && self.input.borrow().len() < AHEAD_MAX => {
+                Reading::Between if !self.ended.get() && self.input.borrow().len() < self.room.ahead => {
                     if let Err(error) = ready!(self.poll_fill(cx, READ)) {
                         return Poll::Ready(Lost::Io(error));
                     }

@@ -13,8 +13,8 @@ use http::{
 
 use super::{Malformed, target};
 
-/// Fields of a head, or of trailers.
-pub const FIELDS_MAX: usize = 128;
+/// The most fields that a head, or trailers, may ever be allowed.
+pub const FIELDS_MAX: usize = 256;
 
 /// What frames, routes, admits or changes a message comes before its body or not at all (RFC 9110, section 6.5.1).
 const NO_TRAILERS: [HeaderName; 18] = [
@@ -38,8 +38,8 @@ const NO_TRAILERS: [HeaderName; 18] = [
     UPGRADE,
 ];
 
-/// Reads a request's head: all of it, up to and with its empty line.
-pub fn request(head: Bytes) -> Result<Request<()>, Malformed> {
+/// Reads a request's head: all of it, up to and with its empty line. It has `most` fields at most.
+pub fn request(head: Bytes, most: usize) -> Result<Request<()>, Malformed> {
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
     let mut parsed = httparse::Request::new(&mut []);
     let complete = parsed.parse_with_uninit_headers(&head, &mut fields).map_err(|error| match error {
@@ -52,7 +52,7 @@ pub fn request(head: Bytes) -> Result<Request<()>, Malformed> {
     };
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| Malformed::Method)?;
     let target = head.slice_ref(path.as_bytes());
-    let headers = headers(&head, parsed.headers)?;
+    let headers = headers(&head, parsed.headers, most)?;
     let mut request = Request::new(());
     *request.method_mut() = method;
     *request.version_mut() = versioned(version);
@@ -73,7 +73,7 @@ pub fn sound_status_line(line: &[u8]) -> Result<(), Malformed> {
 }
 
 /// Reads a response's head.
-pub fn response(head: Bytes) -> Result<Response<()>, Malformed> {
+pub fn response(head: Bytes, most: usize) -> Result<Response<()>, Malformed> {
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
     let mut parsed = httparse::Response::new(&mut []);
     let complete = httparse::ParserConfig::default()
@@ -85,23 +85,26 @@ pub fn response(head: Bytes) -> Result<Response<()>, Malformed> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(code).map_err(|_| Malformed::StatusLine)?;
     *response.version_mut() = versioned(version);
-    *response.headers_mut() = headers(&head, parsed.headers)?;
+    *response.headers_mut() = headers(&head, parsed.headers, most)?;
     Ok(response)
 }
 
 /// Reads trailers: a section of fields, up to and with its empty line.
-pub fn trailers(section: Bytes) -> Result<HeaderMap, Malformed> {
+pub fn trailers(section: Bytes, most: usize) -> Result<HeaderMap, Malformed> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let parsed = httparse::parse_headers(&section, &mut fields).map_err(|error| wrong(error, Malformed::Field))?;
     let httparse::Status::Complete((_, fields)) = parsed else { return Err(Malformed::Field) };
-    let trailers = headers(&section, fields)?;
+    let trailers = headers(&section, fields, most)?;
     if NO_TRAILERS.iter().any(|name| trailers.contains_key(name)) {
         return Err(Malformed::Trailer);
     }
     Ok(trailers)
 }
 
-fn headers(head: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMap, Malformed> {
+fn headers(head: &Bytes, fields: &[httparse::Header<'_>], most: usize) -> Result<HeaderMap, Malformed> {
+    if fields.len() > most {
+        return Err(Malformed::HeadTooLarge);
+    }
     let mut headers = HeaderMap::with_capacity(fields.len());
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Malformed::Field)?;
@@ -141,7 +144,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Request<()>, Malformed> {
-        request(Bytes::copy_from_slice(text.as_bytes()))
+        request(Bytes::copy_from_slice(text.as_bytes()), 128)
     }
 
     #[test]
@@ -172,18 +175,25 @@ mod tests {
     }
 
     #[test]
+    fn fields_are_counted() {
+        let head = Bytes::from_static(b"GET / HTTP/1.1\r\nhost: a\r\nx: 1\r\n\r\n");
+        assert!(request(head.clone(), 2).is_ok());
+        assert_eq!(request(head, 1).map(drop), Err(Malformed::HeadTooLarge));
+    }
+
+    #[test]
     fn trailers_neither_frame_nor_route() {
-        assert_eq!(trailers(Bytes::from_static(b"x-sum: 1\r\n\r\n")).unwrap()["x-sum"], "1");
-        assert_eq!(trailers(Bytes::from_static(b"content-length: 1\r\n\r\n")), Err(Malformed::Trailer));
+        assert_eq!(trailers(Bytes::from_static(b"x-sum: 1\r\n\r\n"), 1).unwrap()["x-sum"], "1");
+        assert_eq!(trailers(Bytes::from_static(b"content-length: 1\r\n\r\n"), 1), Err(Malformed::Trailer));
     }
 
     proptest! {
         #[test]
         fn no_bytes_are_too_odd(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let bytes = Bytes::from([bytes, b"\r\n\r\n".to_vec()].concat());
-            let _ = request(bytes.clone());
-            let _ = response(bytes.clone());
-            let _ = trailers(bytes);
+            let _ = request(bytes.clone(), 128);
+            let _ = response(bytes.clone(), 128);
+            let _ = trailers(bytes, 128);
         }
     }
 }

@@ -23,8 +23,8 @@ pub enum Malformed {
     Version,
     /// A header field is none: no token before its colon, a fold, a control character.
     Field,
-    /// The head, or the trailers, are longer than there is room for, or have more fields than
-    /// [`super::head::FIELDS_MAX`].
+    /// The head, or the trailers, are longer than there is room for, or have more fields than are
+    /// allowed.
     HeadTooLarge,
     /// No `Host`, several, or one that is no host.
     Host,
@@ -44,7 +44,7 @@ pub enum Malformed {
     ChunkEnd,
     /// A trailer that must not be one, since it frames or routes the message.
     Trailer,
-    /// More than [`super::client::INTERIMS_MAX`] interim answers.
+    /// More interim answers than are allowed.
     Interims,
     /// A 101 that nobody asked for.
     Switched,

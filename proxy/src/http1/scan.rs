@@ -4,13 +4,28 @@ use memchr::memchr;
 
 use super::Malformed;
 
-/// How much room heads have.
+/// How much room messages have beside their bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// Bytes of a head, or of trailers.
     pub head: usize,
+    /// Fields of a head, or of trailers: at most [`super::head::FIELDS_MAX`].
+    pub fields: usize,
     /// Bytes of a request line.
     pub line: usize,
+    /// Bytes of the line that says how long a chunk is, its extensions included.
+    pub chunk_line: usize,
+    /// Interim answers to one request.
+    pub interims: usize,
+    /// Bytes that a client may send ahead of its turn.
+    pub ahead: usize,
+}
+
+#[cfg(test)]
+impl Room {
+    /// Some.
+    pub(super) const SOME: Self =
+        Self { head: 64 << 10, fields: 128, line: 16 << 10, chunk_line: 1 << 10, interims: 32, ahead: 16 << 10 };
 }
 
 /// How far a section has been looked at.
@@ -78,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    const ROOM: Room = Room { head: 64 << 10, line: 16 << 10 };
+    const ROOM: Room = Room::SOME;
 
     fn whole(input: &[u8]) -> Result<Option<usize>, Malformed> {
         Scan::default().section(input, true, ROOM)

@@ -79,7 +79,7 @@ impl Server {
     }
 
     fn read(&mut self, text: Bytes) -> Result<Request<Body>, Malformed> {
-        let request = head::request(text)?;
+        let request = head::request(text, self.conn.room().fields)?;
         let (version, headers) = (request.version(), request.headers());
         let length = framing::of_request(version, headers)?;
         // RFC 9110, section 9.3.6: what follows CONNECT is the tunnel's.
