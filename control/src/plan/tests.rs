@@ -1,3 +1,5 @@
+//! What control says of a cluster, resource by resource.
+
 use proptest::prelude::*;
 use wire::envoy::config::{
     cluster::v3::Cluster, core::v3::HealthStatus, endpoint::v3::ClusterLoadAssignment, listener::v3::Listener,

@@ -11,8 +11,9 @@ use super::{
     conn::Lost,
     framing::{self, Length},
     head,
+    outbox::Outbox,
     scan::Room,
-    write::{self, Outbox, Way},
+    write::{self, Way},
 };
 
 /// The client's end of a connection, between requests.

@@ -15,8 +15,8 @@ use tokio::net::TcpStream;
 
 use super::{
     Malformed,
+    outbox::Outbox,
     scan::{Room, Scan},
-    write::Outbox,
 };
 
 /// Room for one read of a head.

@@ -12,6 +12,7 @@
 //! | `framing` | how long a body is |
 //! | `chunks` | the chunked coding, read |
 //! | `body` | a body that arrives |
+//! | `outbox` | what waits to be written |
 //! | `write` | heads and bodies, written |
 //! | `server`, `client` | the two ends of a connection |
 
@@ -22,6 +23,7 @@ mod conn;
 mod framing;
 mod head;
 mod malformed;
+mod outbox;
 mod scan;
 mod server;
 mod target;

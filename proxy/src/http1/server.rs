@@ -11,7 +11,8 @@ use super::{
     conn::{Lost, Reading},
     framing::{self, Length, names},
     head,
-    write::{self, Outbox, Way},
+    outbox::Outbox,
+    write::{self, Way},
 };
 
 /// The server's end of a connection: one request after the other.

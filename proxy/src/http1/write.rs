@@ -1,15 +1,13 @@
 //! Heads and bodies, written.
 
 use std::{
-    collections::VecDeque,
-    fmt::Write as _,
     future::poll_fn,
-    io::{self, IoSlice},
+    io,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
     header::{CONNECTION, CONTENT_LENGTH, HOST, TE, UPGRADE},
@@ -20,70 +18,12 @@ use http_body::{Body, Frame};
 use super::{
     Conn,
     framing::{content_length, may_have_body},
+    outbox::Outbox,
     target::AbsoluteForm,
 };
 
 /// What waits to be written is topped up to this before it is.
 const GATHER: usize = 64 * 1024;
-
-/// Pieces up to this are copied together rather than handed to the kernel one by one.
-const SMALL: usize = 1024;
-
-/// Pieces handed to the kernel at once.
-const PIECES: usize = 16;
-
-/// What waits to be written.
-#[derive(Debug, Default)]
-pub struct Outbox {
-    pieces: VecDeque<Bytes>,
-    /// What comes after the pieces.
-    last: BytesMut,
-    length: usize,
-}
-
-impl Outbox {
-    pub(super) fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    fn text(&mut self, text: &[u8]) {
-        self.last.extend_from_slice(text);
-        self.length += text.len();
-    }
-
-    fn data(&mut self, data: Bytes) {
-        if data.len() <= SMALL {
-            return self.text(&data);
-        }
-        self.length += data.len();
-        if !self.last.is_empty() {
-            self.pieces.push_back(self.last.split().freeze());
-        }
-        self.pieces.push_back(data);
-    }
-
-    /// Lets `write` have what waits, once.
-    pub(super) fn write(&mut self, write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<()> {
-        let mut slices = [IoSlice::new(&[]); PIECES];
-        let waiting = self.pieces.iter().map(|piece| &piece[..]).chain([&self.last[..]]);
-        let count = slices.iter_mut().zip(waiting).map(|(slice, piece)| *slice = IoSlice::new(piece)).count();
-        let mut written = write(&slices[..count])?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        self.length -= written;
-        while let Some(piece) = self.pieces.front_mut() {
-            if written < piece.len() {
-                piece.advance(written);
-                return Ok(());
-            }
-            written -= piece.len();
-            self.pieces.pop_front();
-        }
-        self.last.advance(written);
-        Ok(())
-    }
-}
 
 /// How a body is framed on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,7 +202,7 @@ impl<B: Body<Data = Bytes> + Unpin> Sending<'_, B> {
 
     /// Takes of the body what is there.
     fn gather(&mut self, cx: &mut Context<'_>) -> Result<(), Sent<B::Error>> {
-        while !self.ended && self.outbox.length < GATHER {
+        while !self.ended && self.outbox.len() < GATHER {
             if self.body_is_pending(cx)? {
                 break;
             }
@@ -296,10 +236,7 @@ impl<B: Body<Data = Bytes> + Unpin> Sending<'_, B> {
             }
             Way::UntilClose => self.outbox.data(data),
             Way::Chunked => {
-                let before = self.outbox.last.len();
-                // Writing to a buffer in memory does not fail.
-                let _ = write!(self.outbox.last, "{:x}\r\n", data.len());
-                self.outbox.length += self.outbox.last.len() - before;
+                self.outbox.chunk_line(data.len());
                 self.outbox.data(data);
                 self.outbox.text(b"\r\n");
             }
@@ -330,20 +267,7 @@ mod tests {
     use http_body_util::{Empty, Full};
 
     use super::*;
-
-    fn written(outbox: &mut Outbox) -> String {
-        let mut whole = Vec::new();
-        while !outbox.is_empty() {
-            // A kernel that takes seven bytes at a time.
-            let take = |pieces: &[IoSlice<'_>]| {
-                let all: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).take(7).collect();
-                whole.extend_from_slice(&all);
-                Ok(all.len())
-            };
-            outbox.write(take).unwrap();
-        }
-        String::from_utf8(whole).unwrap()
-    }
+    use crate::http1::outbox::tests::written;
 
     #[test]
     fn a_request_says_its_host_first_and_how_long_it_is() {
@@ -374,16 +298,5 @@ mod tests {
         let mut outbox = Outbox::default();
         response_head(&mut outbox, &head(200), Way::Exact(3), Version::HTTP_10, true);
         assert_eq!(written(&mut outbox), "HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: keep-alive\r\n\r\n");
-    }
-
-    #[test]
-    fn large_pieces_keep_their_place_between_small_ones() {
-        let mut outbox = Outbox::default();
-        outbox.text(b"before ");
-        outbox.data(Bytes::from(vec![b'x'; SMALL + 1]));
-        outbox.data(Bytes::from_static(b" after"));
-        let whole = written(&mut outbox);
-        assert!(whole.starts_with("before x") && whole.ends_with("x after"));
-        assert_eq!(whole.len(), 7 + SMALL + 1 + 6);
     }
 }

@@ -1,3 +1,5 @@
+//! A client of the incremental variant, word by word.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
