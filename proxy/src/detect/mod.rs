@@ -1,8 +1,9 @@
 //! Which protocol does this connection speak?
 //!
-//! In: an accepted connection and what is declared about its destination. Out: a [`Detected`]. Nobody waits for a timer: the
-//! server is dialled at once, and the first bytes from either side decide. A server that speaks first makes the
-//! connection opaque; a client that speaks first is recognised by what it says.
+//! In: an accepted connection and what is declared about its destination. Out: a [`Detected`]. Where
+//! nobody has declared it, the first bytes from either side decide: a server that speaks first makes the connection opaque; a
+//! client that speaks first is recognised by what it says. Waits are short and bounded, and only for a client that could
+//! still reveal itself (`race`).
 //! Never: bytes lost; what was read to judge is handed on.
 
 mod memory;

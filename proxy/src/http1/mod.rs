@@ -5,7 +5,7 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | `conn` | a connection: its socket, what was read of it, what waits to be written |
+//! | `conn` | a connection: its socket, and what was read of it |
 //! | `scan` | where a head or a trailer section ends |
 //! | `head` | its text, as a request or a response |
 //! | `target` | the four forms of a request target, and `Host` |
