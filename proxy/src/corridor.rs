@@ -8,6 +8,7 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Instant};
 
+use bytes::BytesMut;
 use certs::name::SpiffeId;
 use http::{HeaderMap, HeaderValue, Request, Version, header::CONTENT_TYPE};
 use http_body::Body;
@@ -20,7 +21,6 @@ use crate::{
     connect::{Needs, Pipe},
     detect::{self, Detected, MaySpeakFirst},
     events::{Edge, Event, HttpVersion},
-    flushes::Flushes,
     forwarded::Signature,
     hop::{self, Introduction},
     http1::AbsoluteForm,
@@ -31,6 +31,7 @@ use crate::{
     route::{self, Caller, Permit},
     side::Side,
     snapshot::{Destination, Endpoint},
+    tls::MeshTls,
     world::World,
 };
 
@@ -51,9 +52,17 @@ pub async fn walk(conn: Accepted, side: Side, world: Rc<World>) -> Result<(), Re
     let (drain, limits) = (world.drain.clone(), world.settings.limits);
     match detect::protocol(conn, expected, world, open(&walk)).await? {
         Detected::Bytes { client, server, name } => {
-            let server = match server {
-                Some(server) => server,
-                None => open(&walk).await?,
+            let opened = match server {
+                Some(server) => Ok(server),
+                None => open(&walk).await,
+            };
+            let server = match opened {
+                Ok(server) => server,
+                Err(refusal) => {
+                    // An end in order would look like an answer.
+                    Pipe::from(client).break_off();
+                    return Err(refusal);
+                }
             };
             let told = Told { workload: None, server_name: name };
             carry(&walk, &told, client.into(), server).await;
@@ -65,11 +74,15 @@ pub async fn walk(conn: Accepted, side: Side, world: Rc<World>) -> Result<(), Re
         }
         Detected::Requests { client, version: HttpVersion::Two } => {
             let walk = walk.clone();
-            relay::http2(Flushes::of_client(client), Whose::App, limits, drain, move |stream| serve(walk.clone(), stream)).await
+            let (seen, client) = client.into_parts();
+            relay::http2(client, seen, Whose::App, limits, drain, move |stream| serve(walk.clone(), stream)).await
         }
         Detected::Mesh(peer) => {
             let walk = Rc::new(walk.of_peer(detect::peer(&peer)?));
-            relay::http2(*peer, Whose::Peer, limits, drain, move |stream| serve(walk.clone(), stream)).await
+            relay::http2(MeshTls::from(*peer), BytesMut::new(), Whose::Peer, limits, drain, move |stream| {
+                serve(walk.clone(), stream)
+            })
+            .await
         }
     }
 }
@@ -146,6 +159,10 @@ impl Walk {
 async fn serve(walk: Rc<Walk>, stream: Stream) -> Option<Answer> {
     match stream {
         Stream::Call(call) => Some(forward(walk, call).await),
+        Stream::Refused(refusal) => {
+            walk.refused(&refusal);
+            None
+        }
         Stream::Tunnel(head, tunnel) => {
             if let Err(refusal) = pass(&walk, head, tunnel).await {
                 walk.refused(&refusal);

@@ -16,8 +16,8 @@
 //! | `connect` | a ready line to it |
 //! | `relay` | carry it, count it, close it |
 //!
-//! `http1` is that protocol on the wire, which `connect` and `relay` speak at the two ends of a connection.
-//! `flushes` spares `h2` frames that say nothing.
+//! `http1` and `http2` are those protocols on the wire, which `connect` and `relay` speak at the two ends of a connection;
+//! `socket` and `tls` move their bytes.
 //! `side` furnishes these rooms for calls to the app and calls of the app. `world` is what every walk shares. `feed` is the
 //! only writer of `snapshot`; `identity` keeps our certificate; `events` hears what happened; `admin` answers operators.
 //! Traffic runs on single-threaded workers (`worker`), everything else on a runtime of its own (`start`).
@@ -35,10 +35,10 @@ mod drain;
 mod events;
 mod family;
 mod feed;
-mod flushes;
 mod forwarded;
 mod hop;
 mod http1;
+mod http2;
 mod identity;
 mod init;
 mod line;
@@ -49,7 +49,9 @@ mod relay;
 mod route;
 mod side;
 mod snapshot;
+mod socket;
 mod start;
+mod tls;
 mod worker;
 mod world;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use socket2::TcpKeepalive;
 
-use crate::http1::Room;
+use crate::{http1::Room, http2};
 
 /// What a connection of HTTP may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,20 @@ pub struct Limits {
     pub connection_window: u32,
 }
 
+impl Limits {
+    /// What we take on an HTTP/2 connection; `shared` when it carries the work of many.
+    pub fn http2(&self, shared: bool) -> http2::Ours {
+        http2::Ours {
+            stream_window: self.stream_window,
+            connection_window: self.connection_window,
+            frame_max: FRAME_MAX,
+            head_bytes: self.head_bytes,
+            streams: self.streams,
+            shared,
+        }
+    }
+}
+
 impl From<&Limits> for Room {
     fn from(limits: &Limits) -> Self {
         let size = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -48,13 +62,6 @@ impl From<&Limits> for Room {
     }
 }
 
-/// HTTP/2: what frames of small data that wait to be read may cost a stranger's connection beside the data itself.
-pub const SMALL_DATA_MAX: usize = 32 << 20;
-
-/// The same for a connection that carries the work of many: to the app, or of a peer. A few readers who stand still must not
-/// end it for all.
-pub const SHARED_SMALL_DATA_MAX: usize = 1 << 30;
-
 /// How a silent connection is asked whether anybody is left: after `silence`, and again every third of it until as much has
 /// passed once more.
 pub fn keepalive(silence: Duration) -> TcpKeepalive {
@@ -62,4 +69,4 @@ pub fn keepalive(silence: Duration) -> TcpKeepalive {
 }
 
 /// HTTP/2: the largest frame taken. Bulk is not chopped up, and streams still take turns.
-pub const FRAME_MAX: u32 = 64 * 1024;
+const FRAME_MAX: u32 = 64 * 1024;

@@ -5,5 +5,5 @@ mod limits;
 mod settings;
 
 pub use env::read;
-pub use limits::{FRAME_MAX, Limits, SHARED_SMALL_DATA_MAX, SMALL_DATA_MAX, keepalive};
+pub use limits::{Limits, keepalive};
 pub use settings::{Control, Forwarded, HostPort, Me, Ports, Settings};

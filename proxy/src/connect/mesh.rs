@@ -1,6 +1,6 @@
 //! The mesh hop: TLS 1.3 with both sides' SPIFFE identities, HTTP/2 inside, one connection for everything.
 
-use std::{io, net::SocketAddr, rc::Rc, sync::Arc};
+use std::{future::poll_fn, io, net::SocketAddr, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use certs::{
@@ -11,12 +11,14 @@ use http::{Method, Request, StatusCode, Uri, uri::Authority};
 use rustls_pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
-use super::{Pipe, multiplex, multiplex::Multiplexed, tcp};
+use super::{Pipe, multiplex, tcp};
 use crate::{
     events::{Direction, Event},
     hop,
+    http2::Client,
     refusal::{Reason, Refusal},
     snapshot::Endpoint,
+    tls::MeshTls,
     world::World,
 };
 
@@ -38,7 +40,7 @@ pub(super) async fn connect(endpoint: Arc<Endpoint>, world: Rc<World>) -> Result
             return Err(Refusal::new(Reason::ServerCertificate, detail));
         }
         world.recorder.on(Event::Handshake { direction: Direction::Outbound });
-        multiplex::handshake(address, stream, dial, world.settings.limits).await
+        Ok(multiplex::open(address, MeshTls::from(stream), dial, &world.settings.limits))
     };
     tokio::time::timeout(patience, opening).await.unwrap_or_else(|_| {
         let seconds = patience.as_secs_f32();
@@ -47,19 +49,20 @@ pub(super) async fn connect(endpoint: Arc<Endpoint>, world: Rc<World>) -> Result
 }
 
 /// Opens a tunnel for opaque bytes (an HTTP/2 CONNECT stream, RFC 9113 section 8.5).
-pub(super) async fn tunnel(mut sender: Multiplexed, endpoint: SocketAddr, world: &World) -> Result<Pipe, Refusal> {
+pub(super) async fn tunnel(client: &Client, endpoint: SocketAddr, world: &World) -> Result<Pipe, Refusal> {
     let refused = |what: String| Refusal::new(Reason::TunnelRefused, format!("{endpoint} would not open a tunnel: {what}"));
     let mut request = Request::new(());
     *request.method_mut() = Method::CONNECT;
     *request.uri_mut() = authority(endpoint).map_err(|error| refused(error.to_string()))?;
     hop::introduce_tunnel(request.headers_mut(), &world.me.workload);
-    let (response, send) = sender.send_request(request, false).map_err(|error| refused(error.to_string()))?;
-    let response = response.await.map_err(|error| refused(error.to_string()))?;
+    let head = request.into_parts().0;
+    let (receive, send) = client.request(&head, false).map_err(|error| refused(error.to_string()))?;
+    let response = poll_fn(|cx| receive.poll_answer(cx)).await.map_err(|error| refused(error.to_string()))?;
     if response.status() != StatusCode::OK {
         let reason = hop::reason(response.headers()).unwrap_or("no reason given");
         return Err(refused(format!("status {}, {reason}", response.status().as_u16())));
     }
-    Ok(Pipe::tunnel(response.into_body(), send))
+    Ok(Pipe::tunnel(receive, send))
 }
 
 fn authority(endpoint: SocketAddr) -> Result<Uri, http::Error> {

@@ -12,11 +12,10 @@ mod tcp;
 
 use std::{net::SocketAddr, rc::Rc};
 
-use crate::{balance::Chosen, config::Limits, events::HttpVersion, refusal::Refusal, world::World};
+use crate::{balance::Chosen, config::Limits, events::HttpVersion, http2::Client, refusal::Refusal, world::World};
 
 pub use dials::Dials;
 pub use http1::Http1Line;
-pub use multiplex::Multiplexed;
 pub use pipe::Pipe;
 
 /// A line that takes one request now.
@@ -24,7 +23,7 @@ pub enum RequestLine {
     /// A stream of a multiplexed connection; over mesh TLS when `mesh`.
     Http2 {
         /// Ready to take the request.
-        sender: Multiplexed,
+        client: Client,
         /// Whether the peer is a proxy of the mesh.
         mesh: bool,
     },
@@ -77,16 +76,16 @@ pub enum Needs {
 pub async fn requests(chosen: &Chosen, needs: Needs, world: &Rc<World>) -> Result<RequestLine, Refusal> {
     let endpoint = chosen.endpoint();
     if world.goes_by_mesh(endpoint) {
-        let sender = mesh_line(chosen, world).await?;
-        return Ok(RequestLine::Http2 { sender, mesh: true });
+        let client = mesh_line(chosen, world).await?;
+        return Ok(RequestLine::Http2 { client, mesh: true });
     }
     let http1 = async || world.lines.http1.line(endpoint.address, world).await.map(RequestLine::Http1);
     let http2 = || world.lines.http2.line(endpoint.address, || tcp::multiplexed(endpoint.address, world.clone()));
     match needs {
         Needs::Version(HttpVersion::One) => http1().await,
-        Needs::Version(HttpVersion::Two) => Ok(RequestLine::Http2 { sender: http2().await?, mesh: false }),
+        Needs::Version(HttpVersion::Two) => Ok(RequestLine::Http2 { client: http2().await?, mesh: false }),
         Needs::ExtendedConnect => match http2().await {
-            Ok(sender) if multiplex::takes_extended_connect(&sender).await => Ok(RequestLine::Http2 { sender, mesh: false }),
+            Ok(client) if multiplex::takes_extended_connect(&client).await => Ok(RequestLine::Http2 { client, mesh: false }),
             _ => http1().await,
         },
     }
@@ -99,12 +98,12 @@ pub async fn requests(chosen: &Chosen, needs: Needs, world: &Rc<World>) -> Resul
 pub async fn bytes(chosen: &Chosen, world: &Rc<World>) -> Result<Pipe, Refusal> {
     let endpoint = chosen.endpoint();
     if world.goes_by_mesh(endpoint) {
-        return mesh::tunnel(mesh_line(chosen, world).await?, endpoint.address, world).await;
+        return mesh::tunnel(&mesh_line(chosen, world).await?, endpoint.address, world).await;
     }
     tcp::dial(endpoint.address, world).await.map(|(stream, dial)| Pipe::server(stream, dial))
 }
 
-async fn mesh_line(chosen: &Chosen, world: &Rc<World>) -> Result<Multiplexed, Refusal> {
+async fn mesh_line(chosen: &Chosen, world: &Rc<World>) -> Result<Client, Refusal> {
     let endpoint = chosen.endpoint();
     let open = || mesh::connect(endpoint.clone(), world.clone());
     world.lines.mesh.line(endpoint.address, open).await

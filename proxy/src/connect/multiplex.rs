@@ -7,27 +7,22 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use foldhash::HashMap;
 use futures_util::{
     FutureExt,
     future::{LocalBoxFuture, Shared},
 };
-use h2::client::SendRequest;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::dials::Dial;
 use crate::{
-    config::{FRAME_MAX, Limits, SHARED_SMALL_DATA_MAX},
+    config::Limits,
+    http2::{self, Client, Transport},
     refusal::{Reason, Refusal},
 };
 
-/// Takes the next request of a multiplexed connection.
-pub type Multiplexed = SendRequest<Bytes>;
-
 /// A connection that has just been opened, with the future that drives it.
 pub(super) struct Opened {
-    sender: Multiplexed,
+    client: Client,
     driver: LocalBoxFuture<'static, ()>,
 }
 
@@ -51,77 +46,54 @@ struct Slot {
 #[derive(Debug)]
 enum State {
     /// Everyone who needs it meanwhile waits for the same attempt.
-    Connecting(Shared<LocalBoxFuture<'static, Result<Multiplexed, Refusal>>>),
-    Open(Multiplexed),
+    Connecting(Shared<LocalBoxFuture<'static, Result<Client, Refusal>>>),
+    Open(Client),
 }
 
 /// How long a server may take to say what it takes. Its SETTINGS are the first thing it sends.
 const SETTINGS_MAX: Duration = Duration::from_millis(100);
 
-/// How often one looks whether it has.
-const LOOK: Duration = Duration::from_millis(2);
-
 /// Whether the server has said that it takes extended CONNECT (RFC 8441, section 3).
-pub(super) async fn takes_extended_connect(sender: &Multiplexed) -> bool {
-    let said = async {
-        while !sender.is_extended_connect_protocol_enabled() {
-            // A server that does not speak HTTP/2 after all shows here.
-            if sender.clone().ready().await.is_err() {
-                return false;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        true
-    };
-    tokio::time::timeout(SETTINGS_MAX, said).await.unwrap_or(false)
+pub(super) async fn takes_extended_connect(client: &Client) -> bool {
+    let said = tokio::time::timeout(SETTINGS_MAX, client.takes_extended_connect()).await;
+    // A server that does not speak HTTP/2 after all says nothing.
+    said.is_ok_and(|said| said.unwrap_or(false))
 }
 
-/// Speaks the client's side of HTTP/2's opening on `stream`.
-pub(super) async fn handshake<S>(endpoint: SocketAddr, stream: S, dial: Dial, limits: Limits) -> Result<Opened, Refusal>
+/// Speaks the client's side of HTTP/2 on `stream`.
+pub(super) fn open<S>(endpoint: SocketAddr, stream: S, dial: Dial, limits: &Limits) -> Opened
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Transport + 'static,
 {
-    let handshake = h2::client::Builder::new()
-        .initial_window_size(limits.stream_window)
-        .initial_connection_window_size(limits.connection_window)
-        .max_frame_size(FRAME_MAX)
-        .max_header_list_size(limits.head_bytes)
-        .data_frame_budget(SHARED_SMALL_DATA_MAX)
-        // What is malformed ends its stream; that there were many such streams says nothing about the others.
-        .max_local_error_reset_streams(None)
-        .enable_push(false)
-        .handshake(stream)
-        .await;
-    let (sender, connection) =
-        handshake.map_err(|error| Refusal::new(Reason::ConnectFailed, format!("{endpoint} would not speak HTTP/2: {error}")))?;
+    let (client, driven) = http2::client(stream, limits.http2(true));
     let driver = async move {
-        if let Err(error) = connection.await {
+        if let Err(error) = driven.await {
             tracing::debug!(%endpoint, %error, "a shared connection ended badly");
         }
         drop(dial);
     };
-    Ok(Opened { sender, driver: driver.boxed_local() })
+    Opened { client, driver: driver.boxed_local() }
 }
 
 impl Pool {
-    /// A sender that is ready: of the open connection, or of one that `open` makes.
-    pub(super) async fn line<F>(&self, endpoint: SocketAddr, open: impl Fn() -> F) -> Result<Multiplexed, Refusal>
+    /// A client that is ready: of the open connection, or of one that `open` makes.
+    pub(super) async fn line<F>(&self, endpoint: SocketAddr, open: impl Fn() -> F) -> Result<Client, Refusal>
     where
         F: Future<Output = Result<Opened, Refusal>> + 'static,
     {
         loop {
             let (generation, reused) = match self.open_line(endpoint) {
-                Some((generation, sender)) => {
-                    if let Ok(ready) = sender.ready().await {
-                        return Ok(ready);
+                Some((generation, client)) => {
+                    if client.ready().await.is_ok() {
+                        return Ok(client);
                     }
                     (generation, true)
                 }
                 None => {
                     let (generation, connecting) = self.connecting(endpoint, &open);
-                    let sender = connecting.await?;
-                    if let Ok(ready) = sender.ready().await {
-                        return Ok(ready);
+                    let client = connecting.await?;
+                    if client.ready().await.is_ok() {
+                        return Ok(client);
                     }
                     (generation, false)
                 }
@@ -142,9 +114,9 @@ impl Pool {
         self.0.slots.borrow_mut().remove(&endpoint);
     }
 
-    fn open_line(&self, endpoint: SocketAddr) -> Option<(u64, Multiplexed)> {
+    fn open_line(&self, endpoint: SocketAddr) -> Option<(u64, Client)> {
         match self.0.slots.borrow().get(&endpoint) {
-            Some(Slot { generation, state: State::Open(sender) }) => Some((*generation, sender.clone())),
+            Some(Slot { generation, state: State::Open(client) }) => Some((*generation, client.clone())),
             _ => None,
         }
     }
@@ -153,7 +125,7 @@ impl Pool {
         &self,
         endpoint: SocketAddr,
         open: &impl Fn() -> F,
-    ) -> (u64, Shared<LocalBoxFuture<'static, Result<Multiplexed, Refusal>>>)
+    ) -> (u64, Shared<LocalBoxFuture<'static, Result<Client, Refusal>>>)
     where
         F: Future<Output = Result<Opened, Refusal>> + 'static,
     {
@@ -176,23 +148,23 @@ impl Pool {
         endpoint: SocketAddr,
         generation: u64,
         open: impl Future<Output = Result<Opened, Refusal>>,
-    ) -> Result<Multiplexed, Refusal> {
+    ) -> Result<Client, Refusal> {
         let opened = open.await.inspect_err(|_| self.0.remove(endpoint, generation))?;
-        let Opened { sender, driver } = opened;
+        let Opened { client, driver } = opened;
         let inner = self.0.clone();
         tokio::task::spawn_local(async move {
             driver.await;
             inner.remove(endpoint, generation);
         });
-        self.0.open(endpoint, generation, &sender);
-        Ok(sender)
+        self.0.open(endpoint, generation, &client);
+        Ok(client)
     }
 }
 
 impl Inner {
-    fn open(&self, endpoint: SocketAddr, generation: u64, sender: &Multiplexed) {
+    fn open(&self, endpoint: SocketAddr, generation: u64, client: &Client) {
         if let Some(slot) = self.slots.borrow_mut().get_mut(&endpoint).filter(|slot| slot.generation == generation) {
-            slot.state = State::Open(sender.clone());
+            slot.state = State::Open(client.clone());
         }
     }
 

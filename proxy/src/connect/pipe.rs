@@ -3,12 +3,14 @@
 use std::{future::poll_fn, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use h2::{Reason, RecvStream, SendStream};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::dials::Dial;
-use crate::detect::{FRAME_HEAD, MaySpeakFirst, Opening, Peeked};
+use crate::{
+    detect::{FRAME_HEAD, MaySpeakFirst, Opening, Peeked},
+    http2::{Code, Receiver, Sender},
+};
 
 /// One end of an opaque connection.
 pub enum Pipe {
@@ -30,9 +32,9 @@ pub enum Pipe {
         /// Whether it was found broken while it was looked at.
         broken: bool,
         /// What comes.
-        receive: RecvStream,
+        receive: Receiver,
         /// What goes.
-        send: SendStream<Bytes>,
+        send: Sender,
     },
 }
 
@@ -53,7 +55,7 @@ impl Pipe {
     }
 
     /// A tunnel.
-    pub fn tunnel(receive: RecvStream, send: SendStream<Bytes>) -> Self {
+    pub fn tunnel(receive: Receiver, send: Sender) -> Self {
         Self::Tunnel { seen: None, broken: false, receive, send }
     }
 }
@@ -66,12 +68,20 @@ impl Pipe {
         }
     }
 
+    /// Takes what was already read.
+    pub fn take_seen(&mut self) -> Bytes {
+        match self {
+            Self::Tcp { seen, .. } => std::mem::take(seen),
+            Self::Tunnel { seen, .. } => seen.take().unwrap_or_default(),
+        }
+    }
+
     /// Tells the other side that this did not end well: RST on TCP, RST_STREAM in a tunnel.
     pub fn break_off(self) {
         match self {
             // It is sent when the socket is closed.
             Self::Tcp { stream, .. } => drop(SockRef::from(&stream).set_linger(Some(Duration::ZERO))),
-            Self::Tunnel { mut send, .. } => send.send_reset(Reason::CANCEL),
+            Self::Tunnel { send, .. } => send.reset(Code::CANCEL),
         }
     }
 }

@@ -8,7 +8,6 @@ use tokio::net::TcpStream;
 use super::{dials::Dial, multiplex};
 use crate::{
     config::{Settings, keepalive},
-    flushes::Flushes,
     refusal::{Reason, Refusal},
     world::World,
 };
@@ -36,7 +35,7 @@ pub(super) async fn dial(endpoint: SocketAddr, world: &World) -> Result<(TcpStre
 /// A plaintext HTTP/2 connection to an endpoint without a sidecar.
 pub(super) async fn multiplexed(endpoint: SocketAddr, world: Rc<World>) -> Result<multiplex::Opened, Refusal> {
     let (stream, dial) = dial(endpoint, &world).await?;
-    multiplex::handshake(endpoint, Flushes::of_server(stream), dial, world.settings.limits).await
+    Ok(multiplex::open(endpoint, stream, dial, &world.settings.limits))
 }
 
 fn begin(endpoint: SocketAddr, settings: &Settings) -> io::Result<Socket> {

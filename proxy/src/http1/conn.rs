@@ -18,6 +18,7 @@ use super::{
     outbox::Outbox,
     scan::{Room, Scan},
 };
+use crate::socket;
 
 /// Room for one read of a head.
 const READ: usize = 8 * 1024;
@@ -122,24 +123,17 @@ impl Conn {
         if self.ended.get() {
             return Poll::Ready(Ok(0));
         }
-        loop {
-            let ready = self.stream.poll_read_ready(cx);
-            let mut input = self.input.borrow_mut();
-            if ready.is_pending() && input.is_empty() {
-                // Thousands of idle connections must not hold a buffer each.
-                *input = BytesMut::new();
-            }
-            ready!(ready)?;
-            input.reserve(room);
-            match self.stream.try_read_buf(&mut *input) {
-                Ok(length) => {
-                    self.ended.set(length == 0);
-                    return Poll::Ready(Ok(length));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+        let ready = self.stream.poll_read_ready(cx);
+        let input = &mut *self.input.borrow_mut();
+        if ready.is_pending() && input.is_empty() {
+            // Thousands of idle connections must not hold a buffer each.
+            *input = BytesMut::new();
         }
+        ready!(ready)?;
+        input.reserve(room);
+        let length = ready!(socket::poll_read_buf(&self.stream, input, cx))?;
+        self.ended.set(length == 0);
+        Poll::Ready(Ok(length))
     }
 
     /// The bytes of the next head, its empty line included; `None` when the peer closed before it began one. Its first line

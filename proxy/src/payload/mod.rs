@@ -13,13 +13,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use h2::{RecvStream, SendStream};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 pub use replay::{Replayable, replayable};
 
-use crate::http1;
+use crate::{
+    http1,
+    http2::{self, Code, Receiver, Sender},
+};
 
 /// Hears what becomes of a payload.
 pub trait Witness {
@@ -39,17 +41,17 @@ enum Source {
     Nothing,
     Ours(Bytes),
     Http1(http1::Body),
-    Http2 { stream: RecvStream, data_ended: bool, _asked: Option<Asked> },
+    Http2 { stream: Receiver, data_ended: bool, _asked: Option<Asked> },
     Again { taken: vec::IntoIter<Bytes>, trailers: Option<HeaderMap>, rest: Box<Payload> },
 }
 
 /// With which code a client gave up, once it has: whoever works for it passes it on.
 #[derive(Clone, Debug, Default)]
-pub struct GivenUp(Rc<Cell<Option<h2::Reason>>>);
+pub struct GivenUp(Rc<Cell<Option<Code>>>);
 
 impl GivenUp {
     /// The client has given up.
-    pub fn with(&self, code: h2::Reason) {
+    pub fn with(&self, code: Code) {
         self.0.set(Some(code));
     }
 }
@@ -58,7 +60,7 @@ impl GivenUp {
 #[derive(Debug)]
 pub struct Asked {
     /// Its stream.
-    pub send: SendStream<Bytes>,
+    pub send: Sender,
     /// Whether its client has given up.
     pub given_up: GivenUp,
 }
@@ -66,7 +68,7 @@ pub struct Asked {
 impl Drop for Asked {
     fn drop(&mut self) {
         if let Some(code) = self.given_up.0.get() {
-            self.send.send_reset(code);
+            self.send.reset(code);
         }
     }
 }
@@ -77,7 +79,7 @@ pub enum Broken {
     /// On HTTP/1.1.
     Http1(http1::Broken),
     /// On HTTP/2.
-    Http2(h2::Error),
+    Http2(http2::Error),
 }
 
 impl Payload {
@@ -97,12 +99,12 @@ impl Payload {
     }
 
     /// A body arriving over HTTP/2.
-    pub fn http2(stream: RecvStream) -> Self {
+    pub fn http2(stream: Receiver) -> Self {
         Source::Http2 { stream, data_ended: false, _asked: None }.into()
     }
 
     /// The body of an answer arriving over HTTP/2, to what was `asked`.
-    pub fn answer(stream: RecvStream, asked: Option<Asked>) -> Self {
+    pub fn answer(stream: Receiver, asked: Option<Asked>) -> Self {
         Source::Http2 { stream, data_ended: false, _asked: asked }.into()
     }
 
@@ -188,20 +190,16 @@ impl Source {
     }
 }
 
-fn poll_http2(
-    stream: &mut RecvStream,
-    data_ended: &mut bool,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+fn poll_http2(stream: &Receiver, data_ended: &mut bool, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, http2::Error>>> {
     if !*data_ended {
         match ready!(stream.poll_data(cx)) {
             Some(Ok(data)) => {
                 // The sender may go on as soon as we have taken a piece: back-pressure comes from not taking it.
-                let _ = stream.flow_control().release_capacity(data.len());
+                stream.release(data.len());
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
             // RFC 9113, section 8.1: a server that needs no more of a request says NO_ERROR. That is not a failure.
-            Some(Err(error)) if error.reason() == Some(h2::Reason::NO_ERROR) => return Poll::Ready(None),
+            Some(Err(error)) if error.code() == Some(Code::NO_ERROR) => return Poll::Ready(None),
             Some(Err(error)) => return Poll::Ready(Some(Err(error))),
             None => *data_ended = true,
         }

@@ -2,11 +2,11 @@
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
-use h2::ext::Protocol;
 use http::{HeaderValue, Request, Response};
 
 use crate::{
     connect::Pipe,
+    http2::{Code, Protocol},
     payload::{GivenUp, Payload, Witness},
     refusal::Refusal,
 };
@@ -63,7 +63,7 @@ pub enum Answer {
     /// The server reset the stream. A client of HTTP/2 is passed the same code, another is told.
     Reset {
         /// What the server said.
-        code: h2::Reason,
+        code: Code,
         /// The same for those who know no codes.
         refusal: Refusal,
     },

@@ -1,19 +1,13 @@
 //! Serving streams to an HTTP/2 client: the app's own, or a peer proxy's.
 
-use std::{
-    future::poll_fn,
-    pin::pin,
-    task::{Context, Poll},
-};
+use std::{future::poll_fn, pin::pin, task::Context};
 
-use bytes::Bytes;
-use h2::{Reason as Code, SendStream, ext::Protocol, server::SendResponse};
+use bytes::BytesMut;
 use http::{
     Method, Request, Response, StatusCode,
     header::{CONTENT_LENGTH, UPGRADE},
 };
 use http_body::Body;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     call::{Answer, Aside, Call, Switch, Switched},
@@ -21,10 +15,11 @@ use super::{
     send::carry,
 };
 use crate::{
-    config::{FRAME_MAX, Limits, SHARED_SMALL_DATA_MAX, SMALL_DATA_MAX},
+    config::Limits,
     connect::Pipe,
     drain::Drain,
     hop,
+    http2::{Arrived, By, Code, Error, Protocol, Receiver, Sender, Server, Transport},
     payload::Payload,
     refusal::{Reason, Refusal},
 };
@@ -35,6 +30,8 @@ pub enum Stream {
     Call(Call),
     /// A tunnel for opaque bytes; only a peer proxy may ask for one.
     Tunnel(Request<()>, Tunnel),
+    /// A request that was refused, and answered.
+    Refused(Refusal),
 }
 
 /// Whose streams they are.
@@ -48,8 +45,8 @@ pub enum Whose {
 
 /// A tunnel that was asked for and not granted yet.
 pub struct Tunnel {
-    receive: h2::RecvStream,
-    respond: SendResponse<Bytes>,
+    receive: Receiver,
+    send: Sender,
 }
 
 impl Tunnel {
@@ -62,89 +59,82 @@ impl Tunnel {
     }
 
     /// Refuses it, and says why.
-    pub fn refuse(mut self, refusal: &Refusal) {
+    pub fn refuse(self, refusal: &Refusal) {
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         response.headers_mut().insert(hop::REASON, http::HeaderValue::from_static(refusal.reason.word()));
         // A client that has gone needs no answer.
-        let _ = self.respond.send_response(response, true);
+        let _ = self.send.answer(&response.into_parts().0, true);
     }
 
-    fn open(mut self, head: Response<()>) -> Result<Pipe, Refusal> {
+    fn open(self, head: Response<()>) -> Result<Pipe, Refusal> {
         let gone = |error| Refusal::new(Reason::ClientAborted, format!("the peer gave its tunnel up: {error}"));
-        let send: SendStream<Bytes> = self.respond.send_response(head, false).map_err(gone)?;
-        Ok(Pipe::tunnel(self.receive, send))
+        self.send.answer(&head.into_parts().0, false).map_err(gone)?;
+        Ok(Pipe::tunnel(self.receive, self.send))
     }
 }
 
-/// Serves every stream of `client` until either side has had enough. `handle` is given each of them, and runs in a task of
+/// Serves every stream of `client`, of which `seen` was read already, until either side has had enough. `handle` is given each of them, and runs in a task of
 /// its own; it answers calls, and sees to tunnels itself.
 ///
 /// # Errors
 /// What the client did wrong. It has been told already.
-pub async fn serve<IO, H, F>(client: IO, whose: Whose, limits: Limits, mut drain: Drain, handle: H) -> Result<(), Refusal>
+pub async fn serve<IO, H, F>(
+    client: IO,
+    seen: BytesMut,
+    whose: Whose,
+    limits: Limits,
+    mut drain: Drain,
+    handle: H,
+) -> Result<(), Refusal>
 where
-    IO: AsyncRead + AsyncWrite + Unpin,
+    IO: Transport,
     H: Fn(Stream) -> F + 'static,
     F: Future<Output = Option<Answer>> + 'static,
 {
-    let mut builder = h2::server::Builder::new();
-    builder
-        .initial_window_size(limits.stream_window)
-        .initial_connection_window_size(limits.connection_window)
-        .max_frame_size(FRAME_MAX)
-        .max_header_list_size(limits.head_bytes)
-        .data_frame_budget(SMALL_DATA_MAX)
-        .max_concurrent_streams(limits.streams)
-        .enable_connect_protocol();
-    if whose == Whose::Peer {
-        // A peer passes on what its clients give up, all of them on one connection: no flood of its own.
-        builder
-            .max_pending_accept_reset_streams(usize::try_from(limits.streams).unwrap_or(usize::MAX))
-            .max_local_error_reset_streams(None)
-            .data_frame_budget(SHARED_SMALL_DATA_MAX);
-    }
-    let handshake = builder.handshake(client).await;
-    let mut connection = handshake.map_err(judge)?;
+    let mut server = Server::new(client, seen, limits.http2(whose == Whose::Peer));
     let mut leaving = drain.has_begun();
     loop {
         tokio::select! {
             biased;
-            next = connection.accept() => match next {
-                Some(Ok((request, respond))) => begin(request, respond, whose, &handle),
+            next = server.accept() => match next {
+                Some(Ok((arrived, receive, send))) => begin(arrived, Tunnel { receive, send }, whose, &handle),
                 Some(Err(error)) => return blame(error),
                 None => return Ok(()),
             },
             () = drain.begins(), if !leaving => {
                 leaving = true;
-                connection.graceful_shutdown();
+                server.leave();
             }
         }
     }
 }
 
-fn begin<H, F>(request: Request<h2::RecvStream>, respond: SendResponse<Bytes>, whose: Whose, handle: &H)
+fn begin<H, F>(arrived: Arrived, stream: Tunnel, whose: Whose, handle: &H)
 where
     H: Fn(Stream) -> F,
     F: Future<Output = Option<Answer>> + 'static,
 {
-    let (head, receive) = request.into_parts();
+    let request = match arrived {
+        Arrived::Request(request) => request,
+        Arrived::TooLong => return refuse_too_long(stream, handle),
+    };
+    let (head, ()) = request.into_parts();
     let switch = switch(&head, whose);
     if switch == Some(Switch::No) {
+        let Tunnel { receive, send } = stream;
         let request = Request::from_parts(head, Payload::http2(receive));
         let aside = Aside::default();
         let handling = handle(Stream::Call(Call { request, switch: Switch::No, aside: aside.clone() }));
         tokio::task::spawn_local(async move {
-            let mut respond = respond;
-            if let Some(answer) = handled(handling, &mut respond, &aside).await {
-                self::answer(respond, answer, &aside).await;
+            if let Some(answer) = handled(handling, &send, &aside).await {
+                self::answer(send, answer, &aside).await;
             }
         });
         return;
     }
-    let tunnel = Tunnel { receive, respond };
     let Some(switch) = switch else {
-        let handling = handle(Stream::Tunnel(Request::from_parts(head, ()), tunnel));
+        let handling = handle(Stream::Tunnel(Request::from_parts(head, ()), stream));
         tokio::task::spawn_local(async move { drop(handling.await) });
         return;
     };
@@ -152,12 +142,27 @@ where
     let aside = Aside::default();
     let handling = handle(Stream::Call(Call { request, switch, aside: aside.clone() }));
     tokio::task::spawn_local(async move {
-        let mut tunnel = tunnel;
-        match handled(handling, &mut tunnel.respond, &aside).await {
-            Some(Answer::Switched(switched)) => switch_to(tunnel, switched).await,
-            Some(answer) => self::answer(tunnel.respond, answer, &aside).await,
+        match handled(handling, &stream.send, &aside).await {
+            Some(Answer::Switched(switched)) => switch_to(stream, switched).await,
+            Some(answer) => self::answer(stream.send, answer, &aside).await,
             None => {}
         }
+    });
+}
+
+/// RFC 6585, section 5.
+fn refuse_too_long<H, F>(stream: Tunnel, handle: &H)
+where
+    H: Fn(Stream) -> F,
+    F: Future<Output = Option<Answer>> + 'static,
+{
+    let refusal = Refusal::new(Reason::TooLarge, "the header fields of a request are larger than this proxy takes");
+    let mut response = super::refuse(&refusal, None);
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    let telling = handle(Stream::Refused(refusal));
+    tokio::task::spawn_local(async move {
+        telling.await;
+        answer(stream.send, Answer::Message(response), &Aside::default()).await;
     });
 }
 
@@ -180,55 +185,45 @@ fn switch(head: &http::request::Parts, whose: Whose) -> Option<Switch> {
 
 /// Waits for `handling`, and sends what it has to say meanwhile. `None` when the client has given up: then whoever works
 /// on it is stopped.
-async fn handled(
-    handling: impl Future<Output = Option<Answer>>,
-    respond: &mut SendResponse<Bytes>,
-    aside: &Aside,
-) -> Option<Answer> {
+async fn handled(handling: impl Future<Output = Option<Answer>>, send: &Sender, aside: &Aside) -> Option<Answer> {
     let mut handling = pin!(handling);
     poll_fn(|cx: &mut Context<'_>| {
         let handled = handling.as_mut().poll(cx);
         while let Some(interim) = aside.next_interim() {
             // A client that has gone shows below.
-            let _ = respond.send_informational(interim);
+            let _ = send.answer(&interim.into_parts().0, false);
         }
         if handled.is_ready() {
             return handled;
         }
-        match respond.poll_reset(cx) {
-            Poll::Ready(code) => {
-                aside.given_up.with(code.unwrap_or(Code::CANCEL));
-                Poll::Ready(None)
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        send.poll_broken(cx).map(|error| {
+            aside.given_up.with(error.code().unwrap_or(Code::CANCEL));
+            None
+        })
     })
     .await
 }
 
-async fn answer(mut respond: SendResponse<Bytes>, answer: Answer, aside: &Aside) {
+async fn answer(send: Sender, answer: Answer, aside: &Aside) {
     let response = match answer {
         Answer::Message(response) => response,
-        Answer::Reset { code, .. } => return respond.send_reset(code),
+        Answer::Reset { code, .. } => return send.reset(code),
         // Nobody asked for it.
-        Answer::Switched(_) => return respond.send_reset(Code::INTERNAL_ERROR),
+        Answer::Switched(_) => return send.reset(Code::INTERNAL_ERROR),
     };
     let (mut head, mut body) = response.into_parts();
     headers::strip_hop(&mut head.headers);
     head.version = http::Version::HTTP_2;
     let end = body.is_end_stream();
-    match respond.send_response(Response::from_parts(head, ()), end) {
-        Ok(_) if end => {}
-        Ok(mut send) => {
+    match send.answer(&head, end) {
+        Ok(()) if end => {}
+        Ok(()) => {
             // A server that dies amid its answer must not look like a client that gave up.
-            if let Some(code) = carry(&mut body, &mut send, Code::INTERNAL_ERROR).await {
+            if let Some(code) = carry(&mut body, &send, Code::INTERNAL_ERROR).await {
                 aside.given_up.with(code);
             }
         }
-        Err(error) => {
-            tracing::debug!(%error, "an answer could not be sent");
-            respond.send_reset(Code::INTERNAL_ERROR);
-        }
+        Err(error) => tracing::debug!(%error, "an answer came too late"),
     }
 }
 
@@ -249,18 +244,18 @@ async fn switch_to(tunnel: Tunnel, switched: Switched) {
     }
 }
 
-fn judge(error: h2::Error) -> Refusal {
-    if error.is_io() {
-        return Refusal::midway(Reason::ClientAborted, format!("the client went away: {error}"));
-    }
-    // Ours, when it was we who had enough.
-    let flood = error.reason() == Some(Code::ENHANCE_YOUR_CALM) && !error.is_remote();
-    let reason = if flood { Reason::ClientFlood } else { Reason::BadRequest };
+fn judge(error: Error) -> Refusal {
+    let reason = match error {
+        Error::Lost(_) => return Refusal::midway(Reason::ClientAborted, format!("the client went away: {error}")),
+        // Ours: it was we who had enough.
+        Error::Goodbye { code: Code::ENHANCE_YOUR_CALM, by: By::Us, .. } => Reason::ClientFlood,
+        _ => Reason::BadRequest,
+    };
     Refusal::midway(reason, format!("the client broke HTTP/2: {error}"))
 }
 
 /// A connection that ends by a plain goodbye, or by a client that closes it, is nobody's fault.
-fn blame(error: h2::Error) -> Result<(), Refusal> {
-    let polite = error.reason() == Some(Code::NO_ERROR) || error.is_io();
+fn blame(error: Error) -> Result<(), Refusal> {
+    let polite = error.code().is_none_or(|code| code == Code::NO_ERROR);
     if polite { Ok(()) } else { Err(judge(error)) }
 }

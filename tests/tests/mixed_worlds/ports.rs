@@ -88,16 +88,23 @@ fn what_listens_on_ipv6_alone_is_reached_by_ipv6() {
 #[test]
 fn a_connection_that_cannot_be_made_breaks_instead_of_ending_well() {
     // A server that is not there, where the sidecars have taken the connection already. An end without a byte is an answer to some.
-    let apps = [greeter("mail"), greeter("plain").unmeshed()].map(|app| app.ports(json!([{"port": 2525, "targetPort": 2526}])));
+    let apps = [greeter("mail"), greeter("plain").unmeshed()].map(|app| {
+        app.ports(json!([
+            {"name": "mail", "port": 2525, "targetPort": 2526},
+            {"name": "declared", "port": 2626, "targetPort": 2627, "appProtocol": "tcp"},
+        ]))
+    });
     let mesh = Mesh::up(&manifests(apps.iter().chain([&client(), &outside()])));
     for pod in ["client-0", "outside-0", "mail-0", "plain-0"] {
         mesh.ready(pod);
     }
     let mut wrong = Vec::new();
-    for (client, host, port) in [("client-0", "mail", 2525), ("client-0", "plain", 2525), ("outside-0", "mail", 2526)] {
+    let undeclared = [("client-0", "mail", 2525), ("client-0", "plain", 2525), ("outside-0", "mail", 2526)];
+    let declared = [("client-0", "mail", 2626), ("client-0", "plain", 2626), ("outside-0", "mail", 2627)];
+    for (client, host, port) in undeclared.into_iter().chain(declared) {
         let told = inside(&mesh, client, &[hear(host, port, "4")]);
         if !["ECONNRESET\n", "ECONNREFUSED\n"].contains(&told.as_str()) {
-            wrong.push(format!("{client} to {host}: {told}"));
+            wrong.push(format!("{client} to {host}:{port}: {told}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");

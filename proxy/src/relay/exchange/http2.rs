@@ -1,9 +1,11 @@
 //! Over HTTP/2: to a peer proxy, or to the app.
 
-use std::{future::poll_fn, pin::pin, task::Poll};
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
-use h2::{Reason as Code, SendStream, client::ResponseFuture};
 use http::{
     Request, Response, StatusCode,
     header::{CONTENT_LENGTH, UPGRADE},
@@ -12,8 +14,9 @@ use http_body::Body;
 
 use super::{Exchanged, Outgoing, Unanswered};
 use crate::{
-    connect::{Multiplexed, Pipe},
+    connect::Pipe,
     hop,
+    http2::{By, Client, Code, Error, Receiver, Sender},
     payload::{Asked, Payload, Replayable, replayable},
     refusal::{Reason, Refusal},
     relay::{
@@ -23,7 +26,7 @@ use crate::{
     },
 };
 
-pub(super) async fn exchange(mut sender: Multiplexed, mesh: bool, outgoing: Outgoing) -> Result<Exchanged, Unanswered> {
+pub(super) async fn exchange(client: &Client, mesh: bool, outgoing: Outgoing) -> Result<Exchanged, Unanswered> {
     let Outgoing { request, switch, aside, .. } = outgoing;
     let (mut head, body) = request.into_parts();
     headers::toward_http2(&mut head);
@@ -38,42 +41,33 @@ pub(super) async fn exchange(mut sender: Multiplexed, mesh: bool, outgoing: Outg
         Switch::No => {}
     }
     let end = switch == Switch::No && body.is_end_stream();
-    // Whoever refuses a request before it looked at it lets us try again; that takes a copy.
-    let copy = head.clone();
-    let sent = sender.send_request(Request::from_parts(head, ()), end);
-    let (mut response, send) = sent.map_err(|error| {
-        Unanswered::Lost(Refusal::midway(Reason::ServerAborted, format!("the request could not be sent: {error}")))
-    })?;
-    let given_up = aside.given_up.clone();
-    let (answered, kept) = match switch {
-        Switch::No if end => {
-            let asked = Asked { send, given_up };
-            (answer(&mut response, &aside).await.map(|response| (response, Some(asked))), Some(body))
-        }
-        Switch::No => {
-            let (body, kept) = replayable(body);
-            let answered = answer_while_sending(response, &aside, body, send).await;
-            // Nobody sends any more when there is no answer.
-            let kept = if answered.is_ok() { None } else { kept.again() };
-            (answered, kept)
-        }
-        switch => return switched(switch, response, &aside, send, mesh).await,
+    let (receive, send) = match client.request(&head, end) {
+        Ok(stream) => stream,
+        Err(error) => return Err(unanswered(&error, Some(Request::from_parts(head, body)))),
     };
-    match answered {
-        Ok((response, asked)) => Ok(Exchanged::Message(response.map(|body| Payload::answer(body, asked)), None)),
-        Err(error) => Err(unanswered(&error, kept.map(|body| Request::from_parts(copy, body)))),
+    if switch != Switch::No {
+        return switched(switch, receive, &aside, send, mesh).await;
+    }
+    // Whoever refuses a request before it looked at it lets us try again.
+    if end {
+        let answered = poll_fn(|cx| poll_answer(&receive, &aside, cx)).await;
+        let asked = Asked { send, given_up: aside.given_up };
+        return match answered {
+            Ok(response) => Ok(Exchanged::Message(response.map(|()| Payload::answer(receive, Some(asked))), None)),
+            Err(error) => Err(unanswered(&error, Some(Request::from_parts(head, body)))),
+        };
+    }
+    let (body, kept) = replayable(body);
+    match answer_while_sending(&receive, &aside, body, send).await {
+        Ok((response, asked)) => Ok(Exchanged::Message(response.map(|()| Payload::answer(receive, asked)), None)),
+        // Nobody sends any more when there is no answer.
+        Err(error) => Err(unanswered(&error, kept.again().map(|body| Request::from_parts(head, body)))),
     }
 }
 
-async fn switched(
-    switch: Switch,
-    mut response: ResponseFuture,
-    aside: &Aside,
-    mut send: SendStream<Bytes>,
-    mesh: bool,
-) -> Result<Exchanged, Unanswered> {
-    let answered = answer(&mut response, aside).await.map_err(|error| unanswered(&error, None))?;
-    let (mut head, receive) = answered.into_parts();
+async fn switched(switch: Switch, receive: Receiver, aside: &Aside, send: Sender, mesh: bool) -> Result<Exchanged, Unanswered> {
+    let answered = poll_fn(|cx| poll_answer(&receive, aside, cx)).await;
+    let (mut head, ()) = answered.map_err(|error| unanswered(&error, None))?.into_parts();
     // Only a peer says by our own header what it was switched to.
     let upgraded = hop::take_upgraded(&mut head.headers).filter(|_| mesh);
     let agreed = match switch {
@@ -82,7 +76,7 @@ async fn switched(
     };
     if !agreed {
         // The other end waits for nothing from us.
-        let _ = send.send_data(Bytes::new(), true);
+        let _ = send.send(Bytes::new(), true);
         return Ok(Exchanged::Message(Response::from_parts(head, Payload::http2(receive)), None));
     }
     if let Some(protocol) = upgraded {
@@ -93,52 +87,54 @@ async fn switched(
 }
 
 /// Waits for the final answer; interim ones are passed on.
-async fn answer(response: &mut ResponseFuture, aside: &Aside) -> Result<Response<h2::RecvStream>, h2::Error> {
-    poll_fn(|cx| {
-        while let Poll::Ready(Some(interim)) = response.poll_informational(cx) {
-            aside.interim(interim?);
-        }
-        std::pin::Pin::new(&mut *response).poll(cx)
-    })
-    .await
+fn poll_answer(receive: &Receiver, aside: &Aside, cx: &Context<'_>) -> Poll<Result<Response<()>, Error>> {
+    while let Some(interim) = receive.interim() {
+        aside.interim(interim);
+    }
+    receive.poll_answer(cx)
 }
 
 /// Waits for the answer and sends the body meanwhile. What is left of the body when the answer comes goes on by itself.
 async fn answer_while_sending(
-    mut response: ResponseFuture,
+    receive: &Receiver,
     aside: &Aside,
     mut body: Replayable,
-    mut send: SendStream<Bytes>,
-) -> Result<(Response<h2::RecvStream>, Option<Asked>), h2::Error> {
-    let mut answer = pin!(answer(&mut response, aside));
+    send: Sender,
+) -> Result<(Response<()>, Option<Asked>), Error> {
     let mut sending = Box::pin(async move {
-        carry(&mut body, &mut send, Code::CANCEL).await;
+        carry(&mut body, &send, Code::CANCEL).await;
         send
     });
-    let send = tokio::select! {
-        biased;
-        answered = &mut answer => {
-            if answered.is_ok() {
-                tokio::task::spawn_local(sending);
-            }
-            return answered.map(|response| (response, None));
+    let mut sent = None;
+    let answered = poll_fn(|cx| {
+        if let Poll::Ready(answered) = poll_answer(receive, aside, cx) {
+            return Poll::Ready(answered);
         }
-        send = &mut sending => send,
-    };
-    let asked = Asked { send, given_up: aside.given_up.clone() };
-    answer.await.map(|response| (response, Some(asked)))
+        if sent.is_none()
+            && let Poll::Ready(send) = sending.as_mut().poll(cx)
+        {
+            sent = Some(send);
+        }
+        Poll::Pending
+    })
+    .await;
+    let response = answered?;
+    let asked = sent.map(|send| Asked { send, given_up: aside.given_up.clone() });
+    if asked.is_none() {
+        tokio::task::spawn_local(sending);
+    }
+    Ok((response, asked))
 }
 
-fn unanswered(error: &h2::Error, kept: Option<Request<Payload>>) -> Unanswered {
+fn unanswered(error: &Error, kept: Option<Request<Payload>>) -> Unanswered {
     let detail = format!("the server broke the request off: {error}");
-    let untouched = error.reason() == Some(Code::REFUSED_STREAM) || (error.is_go_away() && error.is_remote());
-    match (kept, error.reason()) {
-        // RFC 9113, sections 6.8 and 8.7: nothing of it was processed, whatever its method.
-        (Some(request), _) if untouched => Unanswered::Unsent(Refusal::new(Reason::ServerAborted, detail), Box::new(request)),
-        (_, Some(code)) if error.is_reset() && error.is_remote() => {
-            Unanswered::Reset(Refusal::midway(Reason::ServerAborted, detail), code)
+    match (kept, error) {
+        (Some(request), _) if error.is_untouched() => {
+            Unanswered::Unsent(Refusal::new(Reason::ServerAborted, detail), Box::new(request))
         }
-        (_, Some(Code::PROTOCOL_ERROR | Code::FRAME_SIZE_ERROR | Code::COMPRESSION_ERROR)) => {
+        (_, Error::Reset { code, by: By::Peer, .. }) => Unanswered::Reset(Refusal::midway(Reason::ServerAborted, detail), *code),
+        // We found fault with what came.
+        (_, Error::Reset { by: By::Us, .. } | Error::Goodbye { by: By::Us, .. }) => {
             Unanswered::Lost(Refusal::midway(Reason::BadResponse, detail))
         }
         _ => Unanswered::Lost(Refusal::midway(Reason::ServerAborted, detail)),

@@ -9,6 +9,7 @@ use http::{Request, Version};
 use super::call::{Aside, Switch};
 use crate::{
     connect::{Http1Line, Pipe, RequestLine},
+    http2::Code,
     payload::Payload,
     refusal::Refusal,
 };
@@ -32,7 +33,7 @@ pub enum Unanswered {
     /// It may have been done.
     Lost(Refusal),
     /// The server reset its stream.
-    Reset(Refusal, h2::Reason),
+    Reset(Refusal, Code),
 }
 
 /// An answer.
@@ -46,7 +47,7 @@ pub enum Exchanged {
 /// Sends a request, waits for the head of the answer. The rest of both bodies goes on by itself.
 pub async fn exchange(line: RequestLine, outgoing: Outgoing) -> Result<Exchanged, Unanswered> {
     match line {
-        RequestLine::Http2 { sender, mesh } => http2::exchange(sender, mesh, outgoing).await,
+        RequestLine::Http2 { client, mesh } => http2::exchange(&client, mesh, outgoing).await,
         RequestLine::Http1(line) => http1::exchange(line, outgoing).await,
     }
 }
