@@ -1,8 +1,50 @@
-//! Measurements beside other proxies. None exist yet; this program says so instead of pretending.
+//! Measurements of the mesh.
+//!
+//! | verb | what |
+//! |---|---|
+//! | `compare` | pairs of sidecars side by side with those of others |
+//!
+//! Verbs that begin with `__` are this program's own: the processes it starts inside the pods it builds.
+
+mod clock;
+mod compare;
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+/// Measures Weft, beside others and by itself.
+#[derive(Debug, Parser)]
+#[command(name = "bench", version)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Compare pairs of sidecars: CPU, speed and memory of Weft, Envoy, HAProxy, nginx and a bare relay, interleaved
+    Compare(compare::Arguments),
+    #[command(name = "__compare", hide = true)]
+    Inside { task: String },
+    #[command(name = "__relay", hide = true)]
+    Relay(compare::relay::Arguments),
+    #[command(name = "__app", hide = true)]
+    App(compare::apps::Arguments),
+    #[command(name = "__load", hide = true)]
+    Load { order: String },
+}
+
 fn main() -> ExitCode {
-    eprintln!("bench: nothing is measured yet");
-    ExitCode::FAILURE
+    let done = match Arguments::parse().verb {
+        Verb::Compare(arguments) => compare::run(arguments),
+        Verb::Inside { task } => compare::inside(&task),
+        Verb::Relay(arguments) => compare::relay::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Verb::App(arguments) => compare::apps::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Verb::Load { order } => compare::load::obey(&order).map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("bench: {error:#}");
+        ExitCode::FAILURE
+    })
 }

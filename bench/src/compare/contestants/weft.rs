@@ -1,0 +1,249 @@
+//! Weft: `weft-control` on a directory of Kubernetes objects, and sidecars as the local engine would start them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::Duration,
+};
+
+use anyhow::ensure;
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    rand,
+};
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        identities::NAMESPACE,
+        metrics,
+        network::{ADMIN, APP, APP_UNDECLARED, BRIDGE, INBOUND, MARK, OUTBOUND, service},
+        process::Process,
+        usage::Cpu,
+    },
+    Contestant, End, Place, Post, Traffic,
+};
+use crate::clock;
+
+/// Where control tells of itself.
+const CONTROL_ADMIN: u16 = 17013;
+
+/// For control to take in thousands of services.
+const TAKING_IN: Duration = Duration::from_secs(60);
+
+/// Control is calm when it spends next to nothing in so long.
+const CALM: Duration = Duration::from_millis(300);
+
+/// `weft-control`, running, and what it is told.
+#[derive(Debug)]
+pub(crate) struct Mesh {
+    state: PathBuf,
+    /// Where `state` is written before it is shown, each file at once.
+    unfinished: PathBuf,
+    control: Process,
+}
+
+impl Mesh {
+    /// Starts control, which knows of nothing yet.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn start(place: &Place) -> anyhow::Result<Self> {
+        let state = place.scratch.join("state");
+        fs::create_dir(&state)?;
+        let mut command = ours(place.programs.path("weft-control")?);
+        command.arg("--source").arg(&state).arg("--listen").arg(BRIDGE.to_string());
+        command.arg("--ca-cert").arg(&place.identities.root).arg("--ca-key").arg(&place.identities.root_key);
+        let control = Process::start("weft-control", command, None, &place.scratch)?;
+        Ok(Self { state, unfinished: place.scratch.join("unfinished"), control })
+    }
+
+    /// Tells control of `post`, and gives the command that is its sidecar.
+    ///
+    /// # Errors
+    /// Files cannot be written.
+    pub(crate) fn sidecar(&self, post: &Post, place: &Place) -> anyhow::Result<Command> {
+        let word = post.word(Contestant::Weft);
+        let token = place.scratch.join(format!("{word}.token"));
+        self.tell(&format!("pod.{word}"), &pod(post, &new_token(&token)?))?;
+        if post.end == End::Server {
+            self.tell(&format!("service.{word}"), &service_object(post))?;
+            self.tell(&format!("endpointslice.{word}"), &slice(post))?;
+        }
+        let mut command = ours(place.programs.path("weft-proxy")?);
+        command
+            .env("WEFT_POD", &word)
+            .env("WEFT_NAMESPACE", NAMESPACE)
+            .env("WEFT_WORKLOAD", &word)
+            .env("WEFT_SERVICE_ACCOUNT", post.end.word())
+            .env("WEFT_POD_IPS", post.own.to_string())
+            .env("WEFT_CONTROL_XDS", format!("{BRIDGE}:17010"))
+            .env("WEFT_CONTROL_CERTS", format!("{BRIDGE}:17011"))
+            .env("WEFT_TRUST_BUNDLE", &place.identities.root)
+            .env("WEFT_TOKEN_FILE", &token)
+            .env("WEFT_OUTBOUND_PORT", OUTBOUND.to_string())
+            .env("WEFT_INBOUND_PORT", INBOUND.to_string())
+            .env("WEFT_ADMIN_PORT", ADMIN.to_string())
+            .env("WEFT_MARK", format!("{MARK:#x}"));
+        Ok(command)
+    }
+
+    /// Has so many services in the mesh beside those that are used, each with an endpoint. Returns when control has taken them in
+    /// and has nothing more to do.
+    ///
+    /// # Errors
+    /// Control does not take them in.
+    pub(crate) fn know(&self, services: u32) -> anyhow::Result<()> {
+        let objects: String =
+            (0..services).map(|number| format!("---\n{}\n---\n{}\n", unused(number), unused_slice(number))).collect();
+        fs::write(&self.unfinished, objects)?;
+        fs::rename(&self.unfinished, self.state.join("unused.yaml"))?;
+        let own = u32::try_from(fs::read_dir(&self.state)?.filter(is_service).count())?;
+        let latest = clock::now() + TAKING_IN;
+        loop {
+            let before = Cpu::of(self.control.id())?;
+            thread::sleep(CALM);
+            let spent = Cpu::of(self.control.id())?.since(&before);
+            let page = metrics::fetch(BRIDGE, CONTROL_ADMIN)?;
+            let known = metrics::sum(&page, "weft_control_objects", &["kind=\"Service\""]);
+            if known == f64::from(services + own) && spent < CALM / 50 {
+                return Ok(());
+            }
+            ensure!(clock::now() < latest, "weft-control knows {known} services, and not {}", services + own);
+        }
+    }
+
+    fn tell(&self, name: &str, object: &Value) -> anyhow::Result<()> {
+        fs::write(&self.unfinished, object.to_string())?;
+        fs::rename(&self.unfinished, self.state.join(format!("{name}.json")))?;
+        Ok(())
+    }
+}
+
+fn is_service(file: &std::io::Result<fs::DirEntry>) -> bool {
+    file.as_ref().is_ok_and(|file| file.file_name().to_string_lossy().starts_with("service."))
+}
+
+fn ours(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("WEFT_LOG", "warn");
+    command
+}
+
+/// Writes a token for the sidecar to show once. Returns its hash, for the pod's annotation.
+fn new_token(file: &Path) -> anyhow::Result<String> {
+    let mut secret = [0; 32];
+    rand::fill(&mut secret).map_err(|_| anyhow::anyhow!("no random numbers"))?;
+    let text = hexadecimal(&secret);
+    fs::write(file, &text)?;
+    Ok(hexadecimal(digest(&SHA256, text.as_bytes()).as_ref()))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn metadata(name: &str) -> Value {
+    json!({ "name": name, "namespace": NAMESPACE })
+}
+
+fn pod(post: &Post, token_hash: &str) -> Value {
+    let word = post.word(Contestant::Weft);
+    let mut metadata = metadata(&word);
+    metadata["uid"] = json!(word);
+    metadata["labels"] = json!({ "app": word, "weft.dev/workload": word });
+    metadata["annotations"] = json!({ "weft.dev/meshed": "true", "weft.dev/token-sha256": token_hash });
+    if post.traffic == Traffic::Opaque {
+        metadata["annotations"]["weft.dev/opaque-ports"] = json!(APP.to_string());
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": {
+            "serviceAccountName": post.end.word(),
+            "containers": [{ "name": "app", "ports": [{ "containerPort": APP }] }],
+        },
+        "status": { "podIP": post.own, "podIPs": [{ "ip": post.own }] },
+    })
+}
+
+fn service_object(post: &Post) -> Value {
+    let word = post.word(Contestant::Weft);
+    let address = service(post.pair);
+    let mut metadata = metadata(&word);
+    if post.traffic == Traffic::Opaque {
+        metadata["annotations"] = json!({ "weft.dev/opaque-ports": APP.to_string() });
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata,
+        "spec": {
+            "clusterIP": address,
+            "clusterIPs": [address],
+            "selector": { "app": word },
+            "ports": ports(post.traffic),
+        },
+    })
+}
+
+/// Protocols are declared, as people do who know them. Opaque is declared by annotation, and of one port.
+fn ports(traffic: Traffic) -> Value {
+    match traffic {
+        Traffic::Http1 => json!([{ "name": "app", "port": APP, "appProtocol": "http" }]),
+        Traffic::Http2 => json!([{ "name": "app", "port": APP, "appProtocol": "kubernetes.io/h2c" }]),
+        Traffic::Grpc => json!([{ "name": "app", "port": APP, "appProtocol": "grpc" }]),
+        Traffic::Opaque => json!([{ "name": "app", "port": APP }, { "name": "undeclared", "port": APP_UNDECLARED }]),
+    }
+}
+
+fn slice(post: &Post) -> Value {
+    let word = post.word(Contestant::Weft);
+    let mut metadata = metadata(&word);
+    metadata["labels"] = json!({ "kubernetes.io/service-name": word });
+    json!({
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": metadata,
+        "addressType": "IPv4",
+        "endpoints": [{
+            "addresses": [post.own],
+            "conditions": { "ready": true, "serving": true, "terminating": false },
+            "targetRef": { "kind": "Pod", "name": word, "namespace": NAMESPACE },
+        }],
+        "ports": ports(post.traffic),
+    })
+}
+
+/// A service that nobody calls.
+fn unused(number: u32) -> Value {
+    let [_, _, high, low] = number.to_be_bytes();
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(&format!("unused-{number}")),
+        "spec": {
+            "clusterIP": format!("10.97.{high}.{low}"),
+            "selector": { "app": format!("unused-{number}") },
+            "ports": ports(Traffic::Http1),
+        },
+    })
+}
+
+fn unused_slice(number: u32) -> Value {
+    let [_, _, high, low] = number.to_be_bytes();
+    let name = format!("unused-{number}");
+    let mut metadata = metadata(&name);
+    metadata["labels"] = json!({ "kubernetes.io/service-name": name });
+    json!({
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": metadata,
+        "addressType": "IPv4",
+        "endpoints": [{ "addresses": [format!("10.79.{high}.{low}")], "conditions": { "ready": true } }],
+        "ports": ports(Traffic::Http1),
+    })
+}

@@ -1,0 +1,178 @@
+//! The budget: what Weft owes, and whether it keeps it.
+
+use super::super::{
+    contestants::Contestant::{self, Envoy, Floor, Haproxy, Weft},
+    figures::Number,
+    pair::Both,
+    results::Results,
+    scenarios::Figure::{CpuPerGib, CpuPerRequest, HandshakesPerCpuSecond},
+    statistics::Spread,
+};
+
+/// One line of the budget.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) what: String,
+    pub(super) limit: Limit,
+    /// Nothing if it was not measured.
+    pub(super) measured: Option<Spread>,
+}
+
+/// What is allowed, and in which unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Limit {
+    AtMost(f64, &'static str),
+    AtLeast(f64, &'static str),
+    /// At most, and wished for, not owed.
+    Wish(f64, &'static str),
+    /// One, or so much more or less.
+    About(f64),
+}
+
+/// How a line came out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Verdict {
+    Met,
+    /// By so much, as a share of the limit.
+    Missed(f64),
+    NotMeasured,
+}
+
+impl Line {
+    /// By the median.
+    pub(super) fn verdict(&self) -> Verdict {
+        let Some(Spread { median, .. }) = self.measured else { return Verdict::NotMeasured };
+        let by = match self.limit {
+            Limit::AtMost(limit, _) | Limit::Wish(limit, _) => median / limit - 1.0,
+            Limit::AtLeast(limit, _) => limit / median - 1.0,
+            Limit::About(tolerance) => (median - 1.0).abs() - tolerance,
+        };
+        if by <= 0.0 { Verdict::Met } else { Verdict::Missed(by) }
+    }
+}
+
+/// All lines of the budget.
+pub(super) fn lines(results: &Results) -> Vec<Line> {
+    [ratios(results), latency(results), memory(results), idle(results), growth(results)].concat()
+}
+
+fn ratios(results: &Results) -> Vec<Line> {
+    let line = |scenario: &str, figure, other: Contestant, limit: fn(f64, &'static str) -> Limit, number, unit| Line {
+        what: scenario.to_owned(),
+        limit: limit(number, unit),
+        measured: results.ratio(scenario, other, Number::Own(figure)),
+    };
+    let (envoy, haproxy, floor) = ("× Envoy", "× HAProxy", "× floor");
+    let mut lines = vec![
+        line("http1-32-1k", CpuPerRequest, Envoy, Limit::AtMost, 0.33, envoy),
+        line("http1-32-1k", CpuPerRequest, Haproxy, Limit::AtMost, 0.80, haproxy),
+        line("http1-32-1k", CpuPerRequest, Floor, Limit::Wish, 1.0, floor),
+    ];
+    for scenario in ["http2-8x8", "grpc-unary"] {
+        lines.push(line(scenario, CpuPerRequest, Envoy, Limit::AtMost, 0.33, envoy));
+        lines.push(line(scenario, CpuPerRequest, Haproxy, Limit::AtMost, 1.0, haproxy));
+        lines.push(line(scenario, CpuPerRequest, Haproxy, Limit::Wish, 0.7, haproxy));
+    }
+    lines.extend([
+        line("tcp-32", CpuPerRequest, Envoy, Limit::AtMost, 0.80, envoy),
+        line("tcp-32", CpuPerRequest, Floor, Limit::AtMost, 1.2, floor),
+        line("tcp-new", CpuPerRequest, Envoy, Limit::AtMost, 0.30, envoy),
+        line("tcp-new", CpuPerRequest, Floor, Limit::AtMost, 1.45, floor),
+        line("bulk", CpuPerGib, Envoy, Limit::AtMost, 0.90, envoy),
+        line("bulk", CpuPerGib, Floor, Limit::AtMost, 1.3, floor),
+        line("handshakes", HandshakesPerCpuSecond, Envoy, Limit::AtLeast, 1.5, envoy),
+    ]);
+    lines
+}
+
+fn latency(results: &Results) -> Vec<Line> {
+    let line = |what: &str, number| Line {
+        what: format!("rate-steady, {what}"),
+        limit: Limit::AtMost(1.0, "× HAProxy"),
+        measured: results.ratio("rate-steady", Haproxy, number),
+    };
+    vec![line("p50", Number::P50), line("p99", Number::P99)]
+}
+
+fn memory(results: &Results) -> Vec<Line> {
+    let idle = results.idle.iter().find(|idle| idle.contestant == Weft).map(|idle| idle.memory.map(|memory| memory.resident));
+    let loaded = Spread::of(results.of("http1-32-1k", Weft).map(|sample| megabytes(sample.memory.map(|memory| memory.resident))));
+    let held = results.held.iter().find(|held| held.contestant == Weft).and_then(|held| held.mesh);
+    let burst = results.bursts.iter().find(|burst| burst.contestant == Weft);
+    let burst = burst.map(|burst| {
+        megabytes(burst.after.map(|memory| memory.resident)) / megabytes(burst.before.map(|memory| memory.resident))
+    });
+    let line = |what: &str, limit, measured| Line { what: what.to_owned(), limit, measured };
+    vec![
+        line("memory of the larger sidecar, idle", Limit::AtMost(8.0, "MB"), single(idle.map(megabytes))),
+        line("memory of the larger sidecar under http1-32-1k", Limit::AtMost(15.0, "MB"), loaded),
+        line("memory for each further idle mTLS connection", Limit::AtMost(12.0, "kB"), single(held.map(|kib| kib * 1.024))),
+        line("memory after a burst", Limit::AtMost(1.25, "× before"), single(burst)),
+    ]
+}
+
+fn idle(results: &Results) -> Vec<Line> {
+    let idle = results.idle.iter().find(|idle| idle.contestant == Weft);
+    let cpu = idle.map(|idle| idle.cpu_ms_per_second.outbound.max(idle.cpu_ms_per_second.inbound));
+    let sleeps = idle.and_then(|idle| u32::try_from(idle.sleeps.outbound.max(idle.sleeps.inbound)).ok());
+    vec![
+        Line { what: String::from("idle CPU of a sidecar"), limit: Limit::AtMost(0.5, "ms/s"), measured: single(cpu) },
+        Line {
+            what: String::from("wake-ups of an idle sidecar"),
+            limit: Limit::AtMost(WAKE_UPS, "in 10 s"),
+            measured: single(sleeps.map(f64::from)),
+        },
+    ]
+}
+
+/// Not one of them may be periodic. A stray one there may be: a message of control's, a ping on its connection.
+const WAKE_UPS: f64 = 2.0;
+
+fn growth(results: &Results) -> Vec<Line> {
+    let growth = results.growth.as_ref();
+    let cpu = growth.and_then(|growth| {
+        let rounds = growth.many.cpu_us_per_request.iter().zip(&growth.few.cpu_us_per_request);
+        Spread::of(rounds.map(|(many, few)| many / few))
+    });
+    let memory = growth.map(|growth| {
+        let of = |memory: Both<_>| megabytes(memory.map(|memory: super::super::usage::Memory| memory.resident));
+        of(growth.many.memory) / of(growth.few.memory)
+    });
+    let line = |what: &str, measured| Line { what: what.to_owned(), limit: Limit::About(0.05), measured };
+    vec![line("CPU for a request with 5,000 services", cpu), line("idle memory with 5,000 services", single(memory))]
+}
+
+/// The larger of two numbers of KiB, in MB.
+fn megabytes(kib: Both<u64>) -> f64 {
+    f64::from(u32::try_from(kib.outbound.max(kib.inbound)).unwrap_or(u32::MAX)) * 1.024 / 1000.0
+}
+
+fn single(number: Option<f64>) -> Option<Spread> {
+    Spread::of(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(limit: Limit, measured: f64) -> Verdict {
+        Line { what: String::new(), limit, measured: single(Some(measured)) }.verdict()
+    }
+
+    #[test]
+    fn the_median_decides() {
+        assert_eq!(verdict(Limit::AtMost(0.5, ""), 0.5), Verdict::Met);
+        assert_eq!(verdict(Limit::AtMost(0.5, ""), 0.75), Verdict::Missed(0.5));
+        assert_eq!(verdict(Limit::AtLeast(1.5, ""), 2.0), Verdict::Met);
+        assert_eq!(verdict(Limit::AtLeast(1.5, ""), 1.0), Verdict::Missed(0.5));
+        assert_eq!(verdict(Limit::About(0.25), 0.75), Verdict::Met);
+        assert_eq!(verdict(Limit::About(0.25), 1.5), Verdict::Missed(0.25));
+    }
+
+    #[test]
+    fn what_was_not_measured_is_said_so_and_never_met() {
+        let lines = lines(&Results::default());
+        assert!(lines.len() > 20);
+        assert!(lines.iter().all(|line| line.verdict() == Verdict::NotMeasured));
+    }
+}

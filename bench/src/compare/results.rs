@@ -1,0 +1,23 @@
+//! Everything a comparison gives, as it goes to `results.json`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    about::About,
+    sample::Sample,
+    trials::{Burst, Growth, Held, Idle},
+};
+
+/// What was measured.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Results {
+    /// What it was measured on, with and how.
+    pub(crate) about: About,
+    /// What was left out, and why, for people.
+    pub(crate) missing: Vec<String>,
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) idle: Vec<Idle>,
+    pub(crate) held: Vec<Held>,
+    pub(crate) bursts: Vec<Burst>,
+    pub(crate) growth: Option<Growth>,
+}
