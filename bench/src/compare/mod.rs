@@ -9,7 +9,7 @@
 //! | `args`, `choice` | what was asked for, less what is missing |
 //! | `programs` | programs of others, installed; ours, built |
 //! | `inside` | namespaces of our own, in which everything below happens |
-//! | `run`, `sample`, `trials` | what is measured when |
+//! | `run`, `rounds`, `sample`, `trials` | what is measured when |
 //! | `scenarios` | the loads |
 //! | `pair`, `network`, `process` | pods, and what runs in them |
 //! | `contestants`, `relay` | the sidecars; the bare relay that is the floor |
@@ -42,6 +42,7 @@ mod proof;
 pub(crate) mod relay;
 mod report;
 mod results;
+mod rounds;
 mod run;
 mod sample;
 mod scenarios;
@@ -72,7 +73,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     inside::enter(&inside::Task { arguments, programs, command, own_program: std::env::current_exe()? })
 }
 
-/// Carries out a task of [`run`]'s, inside.
+/// Carries out a task of [`run`]'s, inside. Fails also when any request did.
 ///
 /// # Errors
 /// As for [`run`].
@@ -84,7 +85,7 @@ pub(crate) fn inside(task: &str) -> anyhow::Result<ExitCode> {
     if failed > 0 {
         eprintln!("bench: {failed} REQUESTS FAILED; see the table of errors");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if failed == 0 && results.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn list() {

@@ -15,9 +15,24 @@ pub(crate) struct Results {
     pub(crate) about: About,
     /// What was left out, and why, for people.
     pub(crate) missing: Vec<String>,
+    /// What could not be started, measured or proved, for people.
+    pub(crate) failures: Vec<String>,
     pub(crate) samples: Vec<Sample>,
     pub(crate) idle: Vec<Idle>,
     pub(crate) held: Vec<Held>,
     pub(crate) bursts: Vec<Burst>,
     pub(crate) growth: Option<Growth>,
+}
+
+impl Results {
+    /// Keeps a failure in mind, and says it at once.
+    pub(crate) fn heed<T>(&mut self, outcome: anyhow::Result<T>) -> Option<T> {
+        outcome
+            .map_err(|error| {
+                let failure = format!("{error:#}");
+                eprintln!("bench: FAILED: {failure}");
+                self.failures.push(failure);
+            })
+            .ok()
+    }
 }

@@ -101,18 +101,22 @@ impl Mesh {
         fs::write(&self.unfinished, objects)?;
         fs::rename(&self.unfinished, self.state.join("unused.yaml"))?;
         let own = u32::try_from(fs::read_dir(&self.state)?.filter(is_service).count())?;
+        let wanted = f64::from(services + own);
         let latest = clock::now() + TAKING_IN;
-        loop {
-            let before = Cpu::of(self.control.id())?;
-            thread::sleep(CALM);
-            let spent = Cpu::of(self.control.id())?.since(&before);
-            let page = metrics::fetch(BRIDGE, CONTROL_ADMIN)?;
-            let known = metrics::sum(&page, "weft_control_objects", &["kind=\"Service\""]);
-            if known == f64::from(services + own) && spent < CALM / 50 {
-                return Ok(());
-            }
-            ensure!(clock::now() < latest, "weft-control knows {known} services, and not {}", services + own);
+        while self.is_busy_with(wanted)? {
+            ensure!(clock::now() < latest, "weft-control does not take in {services} services");
         }
+        Ok(())
+    }
+
+    /// Whether control still works, or knows another number of services.
+    fn is_busy_with(&self, services: f64) -> anyhow::Result<bool> {
+        let before = Cpu::of(self.control.id())?;
+        thread::sleep(CALM);
+        let is_calm = Cpu::of(self.control.id())?.since(&before) < CALM / 50;
+        // While it takes in thousands, its page may be late.
+        let page = metrics::fetch(BRIDGE, CONTROL_ADMIN).unwrap_or_default();
+        Ok(!is_calm || metrics::sum(&page, "weft_control_objects", &["kind=\"Service\""]) != services)
     }
 
     fn tell(&self, name: &str, object: &Value) -> anyhow::Result<()> {

@@ -45,6 +45,7 @@ pub(super) fn run(order: &Order, connections: u32, tls: Option<&Tls>) -> anyhow:
 
 async fn open(target: SocketAddr, connector: Option<&TlsConnector>) -> anyhow::Result<Held> {
     let stream = TcpStream::connect(target).await.with_context(|| format!("cannot connect to {target}"))?;
+    stream.set_nodelay(true)?;
     let Some(connector) = connector else { return Ok(Box::new(http1(stream).await?)) };
     let stream = connector.connect(ServerName::from(target.ip()), stream).await?;
     let multiplexed = stream.get_ref().1.alpn_protocol() != Some(b"http/1.1");
@@ -70,7 +71,8 @@ where
 {
     let (client, connection) = h2::client::handshake(stream).await?;
     let driver = tokio::spawn(connection);
-    let request = Request::get(format!("http://{target}{PATH}")).body(())?;
+    // As Weft's sidecars tell each other that the client spoke HTTP/1.1, which is what the app speaks.
+    let request = Request::get(format!("http://{target}{PATH}")).header("weft-http", "1.1").body(())?;
     let (response, _) = client.clone().ready().await?.send_request(request, true)?;
     let response = response.await?;
     ensure!(response.status() == 200, "the status is {}", response.status());

@@ -141,8 +141,12 @@ impl<'a> Running<'a> {
         }
         match self.lanes.pace {
             Pace::Closed => now >= self.end,
-            _ => now >= self.end && (self.idle.len() == self.open.len() || now >= self.end + DRAIN),
+            _ => now >= self.end && (self.nothing_is_asked() || now >= self.end + DRAIN),
         }
+    }
+
+    fn nothing_is_asked(&self) -> bool {
+        self.waiting.is_empty() && self.idle.len() == self.open.len()
     }
 
     fn begin_what_is_due(&mut self, now: Instant) -> anyhow::Result<()> {

@@ -148,7 +148,8 @@ impl Relay {
         let place = usize::try_from(number / 2).unwrap_or(usize::MAX);
         let Some(pair) = self.pairs.get_mut(place).and_then(Option::as_mut) else { return };
         let Pair { near, far, there, back } = pair;
-        let (from, to, onward, toward) = if number.is_multiple_of(2) { (near, far, there, back) } else { (far, near, back, there) };
+        let (from, to, onward, toward) =
+            if number.is_multiple_of(2) { (near, far, there, back) } else { (far, near, back, there) };
         let closing = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
         if happened.intersects(EventFlags::IN | closing) {
             onward.carry(from, to, &mut self.buffer, happened.intersects(closing));

@@ -38,9 +38,16 @@ pub(super) fn all(results: &Results) -> String {
         ("Errors", "Requests that failed.", errors(results)),
     ];
     let shown = tables.into_iter().filter_map(|(title, about, table)| Some(format!("## {title}\n\n{about}\n\n{}\n", table?)));
-    let missing: String = results.missing.iter().map(|missing| format!("- {missing}\n")).collect();
-    let missing = if missing.is_empty() { missing } else { format!("## Left out\n\n{missing}") };
-    shown.chain([missing]).collect::<Vec<_>>().join("\n")
+    shown.chain([list("Failed", &results.failures), list("Left out", &results.missing)]).collect::<Vec<_>>().join("\n")
+}
+
+/// A list below its title; nothing if there is nothing to list.
+fn list(title: &str, lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let lines: String = lines.iter().map(|line| format!("- {}\n", line.replace('\n', " "))).collect();
+    format!("## {title}\n\n{lines}")
 }
 
 fn table(head: &[String]) -> Table {
@@ -82,7 +89,6 @@ fn budget(results: &Results) -> Table {
 fn spread(spread: Option<Spread>) -> String {
     match spread {
         None => String::from("-"),
-        #[allow(clippy::float_cmp)]
         Some(spread) if spread.least == spread.most => shown(spread.median),
         Some(spread) => spread.to_string(),
     }

@@ -40,11 +40,11 @@ pub(crate) struct Known {
     pub(crate) memory: Both<Memory>,
 }
 
-/// Measures in turn with few and with many, on the same pair.
+/// Measures in turn with few and with many, on the same pair, in so many rounds of so much time each.
 ///
 /// # Errors
 /// Something cannot be started or measured.
-pub(super) fn measure(rounds: u32, time: Duration, pairs: &mut Pairs<'_>) -> anyhow::Result<Growth> {
+pub(super) fn measure((rounds, time): (u32, Duration), pairs: &mut Pairs<'_>) -> anyhow::Result<Growth> {
     eprintln!("weft with {FEW} and with {MANY} services");
     let mesh = pairs.mesh.context("weft-control does not run")?;
     let scenario = scenarios::all().into_iter().find(|scenario| scenario.name == SCENARIO).context("no such scenario")?;

@@ -64,37 +64,24 @@ impl Trial {
 }
 
 /// What is to be measured before the rounds; `started` are the pairs that wait for them.
-///
-/// # Errors
-/// Something cannot be started or measured.
-pub(crate) fn before(choice: &Choice, started: &[Pair], pairs: &mut Pairs<'_>, results: &mut Results) -> anyhow::Result<()> {
+pub(crate) fn before(choice: &Choice, started: &[Pair], pairs: &mut Pairs<'_>, results: &mut Results) {
     if choice.trials.contains(&Trial::Idle) {
-        results.idle = idle::measure(started)?;
+        results.idle = results.heed(idle::measure(started)).unwrap_or_default();
     }
     for contestant in proxies(choice).filter(|_| choice.trials.contains(&Trial::Held)) {
-        results.held.push(held::measure(contestant, pairs)?);
+        let held = results.heed(held::measure(contestant, pairs));
+        results.held.extend(held);
     }
-    Ok(())
 }
 
-/// What is to be measured after the rounds.
-///
-/// # Errors
-/// Something cannot be started or measured.
-pub(crate) fn after(
-    choice: &Choice,
-    rounds: u32,
-    time: Duration,
-    pairs: &mut Pairs<'_>,
-    results: &mut Results,
-) -> anyhow::Result<()> {
+/// What is to be measured after the rounds, where it takes rounds in so many of so much time each.
+pub(crate) fn after(choice: &Choice, rounds: (u32, Duration), pairs: &mut Pairs<'_>, results: &mut Results) {
     if choice.trials.contains(&Trial::Burst) {
-        results.bursts = burst::measure(proxies(choice), pairs)?;
+        results.bursts = results.heed(burst::measure(proxies(choice), pairs)).unwrap_or_default();
     }
     if choice.trials.contains(&Trial::Growth) && choice.contestants.contains(&Contestant::Weft) {
-        results.growth = Some(growth::measure(rounds, time, pairs)?);
+        results.growth = results.heed(growth::measure(rounds, pairs));
     }
-    Ok(())
 }
 
 /// Those that have sidecars.
