@@ -15,3 +15,7 @@ test CRATE:
 # What is shipped: smaller and faster, slower to build.
 dist:
     cargo build --profile dist --workspace
+
+# Side by side with Envoy, HAProxy, nginx and a bare relay: half an hour, on an otherwise idle machine.
+compare *FLAGS:
+    cargo run --release -p bench -- compare {{FLAGS}}

@@ -70,6 +70,11 @@ pub(crate) fn shown(number: f64) -> String {
     }
 }
 
+/// KiB in MB.
+pub(crate) fn megabytes(kib: u64) -> f64 {
+    f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) * 1.024 / 1000.0
+}
+
 /// What a scenario's number is counted in.
 pub(crate) fn unit(figure: Figure) -> &'static str {
     match figure {

@@ -18,7 +18,8 @@ pub(crate) fn http(folder: &Path) -> String {
 /// nginx is missing, or its configuration cannot be written.
 pub(crate) fn command(name: &str, modules: &[&Path], body: &str, place: &Place) -> anyhow::Result<Command> {
     let config = place.scratch.join(format!("{name}.conf"));
-    let common = "daemon off;\nmaster_process off;\nworker_processes 1;\nevents { worker_connections 16384; }\n";
+    // Whoever starts it is root in here, and of a user namespace there may be no other.
+    let common = "user root;\ndaemon off;\nmaster_process off;\nworker_processes 1;\nevents { worker_connections 16384; }\n";
     let modules: String = modules.iter().map(|module| format!("load_module {};\n", module.display())).collect();
     fs::write(&config, format!("{modules}pid {}.pid;\n{common}{body}", config.display()))?;
     let mut command = Command::new(place.programs.path("nginx")?);

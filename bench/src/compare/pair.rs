@@ -44,13 +44,6 @@ pub(crate) struct Both<T> {
     pub(crate) inbound: T,
 }
 
-impl<T> Both<T> {
-    /// The same, with `change` done to each.
-    pub(crate) fn map<U>(self, change: impl Fn(T) -> U) -> Both<U> {
-        Both { outbound: change(self.outbound), inbound: change(self.inbound) }
-    }
-}
-
 /// Starts pairs, each with a number of its own.
 pub(crate) struct Pairs<'a> {
     pub(crate) place: &'a Place,

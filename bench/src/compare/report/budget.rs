@@ -2,12 +2,19 @@
 
 use super::super::{
     contestants::Contestant::{self, Envoy, Floor, Haproxy, Weft},
-    figures::Number,
+    figures::{Number, megabytes},
     pair::Both,
     results::Results,
     scenarios::Figure::{CpuPerGib, CpuPerRequest, HandshakesPerCpuSecond},
     statistics::Spread,
+    usage::Memory,
 };
+
+/// What "near idle" is taken to be.
+const AFTER_BURST: f64 = 1.25;
+
+/// Not one wake-up may be periodic. A stray one there may be: a message of control's, a ping on its connection.
+const WAKE_UPS: f64 = 2.0;
 
 /// One line of the budget.
 #[derive(Clone, Debug)]
@@ -95,19 +102,21 @@ fn latency(results: &Results) -> Vec<Line> {
 }
 
 fn memory(results: &Results) -> Vec<Line> {
-    let idle = results.idle.iter().find(|idle| idle.contestant == Weft).map(|idle| idle.memory.map(|memory| memory.resident));
-    let loaded = Spread::of(results.of("http1-32-1k", Weft).map(|sample| megabytes(sample.memory.map(|memory| memory.resident))));
+    let idle = results.idle.iter().find(|idle| idle.contestant == Weft);
+    let loaded = results.of("http1-32-1k", Weft).map(|sample| megabytes_of_larger(sample.memory));
     let held = results.held.iter().find(|held| held.contestant == Weft).and_then(|held| held.mesh);
     let burst = results.bursts.iter().find(|burst| burst.contestant == Weft);
-    let burst = burst.map(|burst| {
-        megabytes(burst.after.map(|memory| memory.resident)) / megabytes(burst.before.map(|memory| memory.resident))
-    });
+    let burst = burst.map(|burst| megabytes_of_larger(burst.after) / megabytes_of_larger(burst.before));
     let line = |what: &str, limit, measured| Line { what: what.to_owned(), limit, measured };
     vec![
-        line("memory of the larger sidecar, idle", Limit::AtMost(8.0, "MB"), single(idle.map(megabytes))),
-        line("memory of the larger sidecar under http1-32-1k", Limit::AtMost(15.0, "MB"), loaded),
-        line("memory for each further idle mTLS connection", Limit::AtMost(12.0, "kB"), single(held.map(|kib| kib * 1.024))),
-        line("memory after a burst", Limit::AtMost(1.25, "× before"), single(burst)),
+        line(
+            "memory of the larger sidecar, idle",
+            Limit::AtMost(8.0, "MB"),
+            Spread::of(idle.map(|idle| megabytes_of_larger(idle.memory))),
+        ),
+        line("memory of the larger sidecar under http1-32-1k", Limit::AtMost(15.0, "MB"), Spread::of(loaded)),
+        line("memory for each further idle mTLS connection", Limit::AtMost(12.0, "kB"), Spread::of(held.map(|kib| kib * 1.024))),
+        line("memory after a burst", Limit::AtMost(AFTER_BURST, "× before"), Spread::of(burst)),
     ]
 }
 
@@ -115,18 +124,12 @@ fn idle(results: &Results) -> Vec<Line> {
     let idle = results.idle.iter().find(|idle| idle.contestant == Weft);
     let cpu = idle.map(|idle| idle.cpu_ms_per_second.outbound.max(idle.cpu_ms_per_second.inbound));
     let sleeps = idle.and_then(|idle| u32::try_from(idle.sleeps.outbound.max(idle.sleeps.inbound)).ok());
+    let line = |what: &str, limit, measured| Line { what: what.to_owned(), limit, measured };
     vec![
-        Line { what: String::from("idle CPU of a sidecar"), limit: Limit::AtMost(0.5, "ms/s"), measured: single(cpu) },
-        Line {
-            what: String::from("wake-ups of an idle sidecar"),
-            limit: Limit::AtMost(WAKE_UPS, "in 10 s"),
-            measured: single(sleeps.map(f64::from)),
-        },
+        line("idle CPU of a sidecar", Limit::AtMost(0.5, "ms/s"), Spread::of(cpu)),
+        line("wake-ups of an idle sidecar", Limit::AtMost(WAKE_UPS, "in 10 s"), Spread::of(sleeps.map(f64::from))),
     ]
 }
-
-/// Not one of them may be periodic. A stray one there may be: a message of control's, a ping on its connection.
-const WAKE_UPS: f64 = 2.0;
 
 fn growth(results: &Results) -> Vec<Line> {
     let growth = results.growth.as_ref();
@@ -134,21 +137,14 @@ fn growth(results: &Results) -> Vec<Line> {
         let rounds = growth.many.cpu_us_per_request.iter().zip(&growth.few.cpu_us_per_request);
         Spread::of(rounds.map(|(many, few)| many / few))
     });
-    let memory = growth.map(|growth| {
-        let of = |memory: Both<_>| megabytes(memory.map(|memory: super::super::usage::Memory| memory.resident));
-        of(growth.many.memory) / of(growth.few.memory)
-    });
+    let memory = growth.map(|growth| megabytes_of_larger(growth.many.memory) / megabytes_of_larger(growth.few.memory));
     let line = |what: &str, measured| Line { what: what.to_owned(), limit: Limit::About(0.05), measured };
-    vec![line("CPU for a request with 5,000 services", cpu), line("idle memory with 5,000 services", single(memory))]
+    vec![line("CPU for a request with 5,000 services", cpu), line("idle memory with 5,000 services", Spread::of(memory))]
 }
 
-/// The larger of two numbers of KiB, in MB.
-fn megabytes(kib: Both<u64>) -> f64 {
-    f64::from(u32::try_from(kib.outbound.max(kib.inbound)).unwrap_or(u32::MAX)) * 1.024 / 1000.0
-}
-
-fn single(number: Option<f64>) -> Option<Spread> {
-    Spread::of(number)
+/// What is resident of the larger of two sidecars.
+fn megabytes_of_larger(memory: Both<Memory>) -> f64 {
+    megabytes(memory.outbound.resident.max(memory.inbound.resident))
 }
 
 #[cfg(test)]
@@ -156,7 +152,7 @@ mod tests {
     use super::*;
 
     fn verdict(limit: Limit, measured: f64) -> Verdict {
-        Line { what: String::new(), limit, measured: single(Some(measured)) }.verdict()
+        Line { what: String::new(), limit, measured: Spread::of([measured]) }.verdict()
     }
 
     #[test]

@@ -27,7 +27,11 @@ pub(super) fn draw(results: &Results) -> String {
     let mut y = TOP;
     for scenario in scenarios::all().iter().filter(|scenario| is_cpu(scenario)) {
         let bars = bars(scenario, results);
-        let Some(longest) = bars.iter().map(|(_, number)| *number).max_by(f64::total_cmp) else { continue };
+        let longest = bars.iter().map(|(_, number)| *number).fold(f64::MIN_POSITIVE, f64::max);
+        // One bar alone compares nothing.
+        if bars.len() < 2 {
+            continue;
+        }
         let unit = if scenario.figure == Figure::CpuPerGib { "s for a GiB" } else { "µs for a request" };
         // Writing to a text cannot fail.
         let _ = writeln!(body, "<text class=\"title\" x=\"8\" y=\"{:.0}\">{} ({unit})</text>", y + 12.0, scenario.about);

@@ -5,7 +5,7 @@ use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use super::{
     super::{
         contestants::Contestant,
-        figures::{Number, shown, unit},
+        figures::{Number, megabytes, shown, unit},
         pair::Both,
         results::Results,
         scenarios::{self, Figure, Scenario},
@@ -34,7 +34,11 @@ pub(super) fn all(results: &Results) -> String {
         ),
         ("Idleness", "Outbound + inbound sidecar.", idle(results)),
         ("A larger mesh", "Weft's sidecars, by services in the mesh that they do not call.", growth(results)),
-        ("What TLS agreed on", "A client that offers X25519MLKEM768, then X25519, and every cipher of TLS 1.3.", tls(results)),
+        (
+            "What inbound sidecars agree on",
+            "With a client that offers X25519MLKEM768, then X25519, and every cipher of TLS 1.3.",
+            tls(results),
+        ),
         ("Errors", "Requests that failed.", errors(results)),
     ];
     let shown = tables.into_iter().filter_map(|(title, about, table)| Some(format!("## {title}\n\n{about}\n\n{}\n", table?)));
@@ -160,10 +164,6 @@ fn latencies(results: &Results) -> Option<Table> {
         table.add_row([contestant.name().to_owned()].into_iter().chain(scenarios.iter().map(cell)));
     }
     unless_empty(table)
-}
-
-fn megabytes(kib: u64) -> f64 {
-    f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) * 1.024 / 1000.0
 }
 
 fn both_memories(memory: Both<Memory>) -> String {

@@ -1,5 +1,7 @@
 //! Weft: `weft-control` on a directory of Kubernetes objects, and sidecars as the local engine would start them.
 
+mod objects;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -13,13 +15,13 @@ use aws_lc_rs::{
     digest::{SHA256, digest},
     rand,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     super::{
         identities::NAMESPACE,
         metrics,
-        network::{ADMIN, APP, APP_UNDECLARED, BRIDGE, INBOUND, MARK, OUTBOUND, service},
+        network::{ADMIN, BRIDGE, INBOUND, MARK, OUTBOUND},
         process::Process,
         usage::Cpu,
     },
@@ -67,10 +69,10 @@ impl Mesh {
     pub(crate) fn sidecar(&self, post: &Post, place: &Place) -> anyhow::Result<Command> {
         let word = post.word(Contestant::Weft);
         let token = place.scratch.join(format!("{word}.token"));
-        self.tell(&format!("pod.{word}"), &pod(post, &new_token(&token)?))?;
+        self.tell(&format!("pod.{word}"), &objects::pod_of(post, &new_token(&token)?))?;
         if post.end == End::Server {
-            self.tell(&format!("service.{word}"), &service_object(post))?;
-            self.tell(&format!("endpointslice.{word}"), &slice(post))?;
+            self.tell(&format!("service.{word}"), &objects::service_of(post))?;
+            self.tell(&format!("endpointslice.{word}"), &objects::slice_of(post))?;
         }
         let mut command = ours(place.programs.path("weft-proxy")?);
         command
@@ -96,8 +98,9 @@ impl Mesh {
     /// # Errors
     /// Control does not take them in.
     pub(crate) fn know(&self, services: u32) -> anyhow::Result<()> {
-        let objects: String =
-            (0..services).map(|number| format!("---\n{}\n---\n{}\n", unused(number), unused_slice(number))).collect();
+        let objects: String = (0..services)
+            .map(|number| format!("---\n{}\n---\n{}\n", objects::unused(number), objects::unused_slice(number)))
+            .collect();
         fs::write(&self.unfinished, objects)?;
         fs::rename(&self.unfinished, self.state.join("unused.yaml"))?;
         let own = u32::try_from(fs::read_dir(&self.state)?.filter(is_service).count())?;
@@ -147,107 +150,4 @@ fn new_token(file: &Path) -> anyhow::Result<String> {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn metadata(name: &str) -> Value {
-    json!({ "name": name, "namespace": NAMESPACE })
-}
-
-fn pod(post: &Post, token_hash: &str) -> Value {
-    let word = post.word(Contestant::Weft);
-    let mut metadata = metadata(&word);
-    metadata["uid"] = json!(word);
-    metadata["labels"] = json!({ "app": word, "weft.dev/workload": word });
-    metadata["annotations"] = json!({ "weft.dev/meshed": "true", "weft.dev/token-sha256": token_hash });
-    if post.traffic == Traffic::Opaque {
-        metadata["annotations"]["weft.dev/opaque-ports"] = json!(APP.to_string());
-    }
-    json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": metadata,
-        "spec": {
-            "serviceAccountName": post.end.word(),
-            "containers": [{ "name": "app", "ports": [{ "containerPort": APP }] }],
-        },
-        "status": { "podIP": post.own, "podIPs": [{ "ip": post.own }] },
-    })
-}
-
-fn service_object(post: &Post) -> Value {
-    let word = post.word(Contestant::Weft);
-    let address = service(post.pair);
-    let mut metadata = metadata(&word);
-    if post.traffic == Traffic::Opaque {
-        metadata["annotations"] = json!({ "weft.dev/opaque-ports": APP.to_string() });
-    }
-    json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata,
-        "spec": {
-            "clusterIP": address,
-            "clusterIPs": [address],
-            "selector": { "app": word },
-            "ports": ports(post.traffic),
-        },
-    })
-}
-
-/// Protocols are declared, as people do who know them. Opaque is declared by annotation, and of one port.
-fn ports(traffic: Traffic) -> Value {
-    match traffic {
-        Traffic::Http1 => json!([{ "name": "app", "port": APP, "appProtocol": "http" }]),
-        Traffic::Http2 => json!([{ "name": "app", "port": APP, "appProtocol": "kubernetes.io/h2c" }]),
-        Traffic::Grpc => json!([{ "name": "app", "port": APP, "appProtocol": "grpc" }]),
-        Traffic::Opaque => json!([{ "name": "app", "port": APP }, { "name": "undeclared", "port": APP_UNDECLARED }]),
-    }
-}
-
-fn slice(post: &Post) -> Value {
-    let word = post.word(Contestant::Weft);
-    let mut metadata = metadata(&word);
-    metadata["labels"] = json!({ "kubernetes.io/service-name": word });
-    json!({
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": metadata,
-        "addressType": "IPv4",
-        "endpoints": [{
-            "addresses": [post.own],
-            "conditions": { "ready": true, "serving": true, "terminating": false },
-            "targetRef": { "kind": "Pod", "name": word, "namespace": NAMESPACE },
-        }],
-        "ports": ports(post.traffic),
-    })
-}
-
-/// A service that nobody calls.
-fn unused(number: u32) -> Value {
-    let [_, _, high, low] = number.to_be_bytes();
-    json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(&format!("unused-{number}")),
-        "spec": {
-            "clusterIP": format!("10.97.{high}.{low}"),
-            "selector": { "app": format!("unused-{number}") },
-            "ports": ports(Traffic::Http1),
-        },
-    })
-}
-
-fn unused_slice(number: u32) -> Value {
-    let [_, _, high, low] = number.to_be_bytes();
-    let name = format!("unused-{number}");
-    let mut metadata = metadata(&name);
-    metadata["labels"] = json!({ "kubernetes.io/service-name": name });
-    json!({
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": metadata,
-        "addressType": "IPv4",
-        "endpoints": [{ "addresses": [format!("10.79.{high}.{low}")], "conditions": { "ready": true } }],
-        "ports": ports(Traffic::Http1),
-    })
 }
