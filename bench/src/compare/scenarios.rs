@@ -2,7 +2,7 @@
 
 use super::{
     contestants::Contestant,
-    load::{Exchange, Keep, Lanes, Load, Pace, Work},
+    load::{Exchange, Keep, Lanes, Load, Pace, Until, Work},
     network::{APP, APP_UNDECLARED},
     traffic::Traffic,
 };
@@ -50,10 +50,10 @@ impl Aim {
     /// The least that shows that a pair for `traffic` works.
     pub(crate) fn first(traffic: Traffic) -> Self {
         let load = match traffic {
-            Traffic::Http1 => Load::Ours(Work::Lanes(lanes(1, Exchange::Http(String::from("/1k"))))),
+            Traffic::Http1 => Load::Ours(Work::Lanes(Lanes::closed(1, Exchange::Http(String::from("/1k"))))),
             Traffic::Http2 => Load::H2load { connections: 1, streams: 1, path: "/1k" },
             Traffic::Grpc => Load::Ours(Work::Streams { connections: 1, streams: 1 }),
-            Traffic::Opaque => Load::Ours(Work::Lanes(lanes(1, Exchange::Opaque(1024)))),
+            Traffic::Opaque => Load::Ours(Work::Lanes(Lanes::closed(1, Exchange::Opaque(1024)))),
         };
         Self::Service(APP, load)
     }
@@ -148,9 +148,9 @@ fn opaque() -> Vec<Scenario> {
         figure,
         usual: true,
     };
-    let kept = lanes(32, Exchange::Opaque(1024));
+    let kept = Lanes::closed(32, Exchange::Opaque(1024));
     let new = Lanes { keep: Keep::Close, ..kept.clone() };
-    let bulk = Lanes { most: Some(1), ..lanes(1, Exchange::Opaque(GIB)) };
+    let bulk = Lanes { until: Until::Count(1), ..Lanes::closed(1, Exchange::Opaque(GIB)) };
     vec![
         scenario("tcp-32", "opaque TCP, 32 connections, 1 kB", APP, kept.clone(), Figure::CpuPerRequest),
         scenario(
@@ -167,7 +167,7 @@ fn opaque() -> Vec<Scenario> {
 
 fn other() -> Vec<Scenario> {
     let at_rate = |name, about, pace| {
-        let lanes = Lanes { pace, ..lanes(32, Exchange::Http(String::from("/1k"))) };
+        let lanes = Lanes { pace, ..Lanes::closed(32, Exchange::Http(String::from("/1k"))) };
         Scenario {
             name,
             about,
@@ -189,11 +189,6 @@ fn other() -> Vec<Scenario> {
         at_rate("rate-steady", "HTTP/1.1, 2000 requests/s at equal distances, 1 kB", Pace::Steady(RATE)),
         at_rate("rate-random", "HTTP/1.1, 2000 requests/s as of independent clients, 1 kB", Pace::Random(RATE)),
     ]
-}
-
-/// A closed loop on `connections` that stay.
-fn lanes(connections: u32, exchange: Exchange) -> Lanes {
-    Lanes { connections, exchange, keep: Keep::Open, pace: Pace::Closed, most: None }
 }
 
 #[cfg(test)]

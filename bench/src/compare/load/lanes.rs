@@ -1,7 +1,7 @@
 //! One thread, many connections, each a lane in which one exchange follows another.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     os::fd::OwnedFd,
@@ -21,7 +21,7 @@ use rustix::{
 };
 
 use super::{
-    order::{Keep, Lanes, Order, Pace},
+    order::{Keep, Lanes, Order, Pace, Until},
     pace::Arrivals,
     reply::Reply,
     tally::{Latency, Tally},
@@ -64,6 +64,8 @@ struct Running<'a> {
     idle: Vec<usize>,
     /// Requests that are due and have no lane, by the time they were due.
     waiting: VecDeque<Instant>,
+    /// Lanes that had no answer yet.
+    unanswered: BTreeSet<usize>,
     arrivals: Arrivals,
     began: Instant,
     end: Instant,
@@ -95,6 +97,7 @@ impl<'a> Running<'a> {
             open: Vec::new(),
             idle: Vec::new(),
             waiting: VecDeque::new(),
+            unanswered: (0..usize::try_from(lanes.connections)?).collect(),
             arrivals: Arrivals::new(lanes.pace, began, end),
             began,
             end,
@@ -102,7 +105,7 @@ impl<'a> Running<'a> {
             recorded: Histogram::new(3)?,
             tally: Tally::default(),
         };
-        for number in 0..usize::try_from(lanes.connections)? {
+        for number in running.unanswered.clone() {
             let lane = running.dial(number)?;
             running.open.push(lane);
             running.idle.push(number);
@@ -136,12 +139,11 @@ impl<'a> Running<'a> {
     }
 
     fn is_over(&self, now: Instant) -> bool {
-        if let Some(most) = self.lanes.most {
-            return self.tally.requests + self.tally.errors >= most;
-        }
-        match self.lanes.pace {
-            Pace::Closed => now >= self.end,
-            _ => now >= self.end && (self.nothing_is_asked() || now >= self.end + DRAIN),
+        match (self.lanes.until, self.lanes.pace) {
+            (Until::Count(most), _) => self.tally.requests + self.tally.errors >= most,
+            (_, Pace::Steady(_) | Pace::Random(_)) => now >= self.end && (self.nothing_is_asked() || now >= self.end + DRAIN),
+            (Until::TimeAndAnswers, Pace::Closed) => now >= self.end && self.unanswered.is_empty(),
+            (Until::Time, Pace::Closed) => now >= self.end,
         }
     }
 
@@ -212,13 +214,14 @@ impl<'a> Running<'a> {
 
     fn finish(&mut self, number: usize) -> anyhow::Result<()> {
         self.tally.requests += 1;
+        self.unanswered.remove(&number);
         let now = clock::now();
         let took = now.saturating_duration_since(self.open[number].due);
         self.recorded.record(u64::try_from(took.as_micros())?)?;
         if self.lanes.keep == Keep::Close {
             self.open[number] = self.dial(number)?;
         }
-        if self.lanes.pace == Pace::Closed && self.lanes.most.is_none() {
+        if self.lanes.pace == Pace::Closed && !matches!(self.lanes.until, Until::Count(_)) {
             return self.ask(number, now);
         }
         self.idle.push(number);

@@ -33,7 +33,7 @@ use super::{
 };
 
 pub(crate) use hold::HELD;
-pub(crate) use order::{Exchange, Keep, Lanes, Order, Pace, Tls, Work};
+pub(crate) use order::{Exchange, Keep, Lanes, Order, Pace, Tls, Until, Work};
 pub(crate) use tally::{Latency, Tally};
 
 /// Beyond its own time, for a load to start and to end.
@@ -64,16 +64,12 @@ impl Load {
 
     /// A short load that leaves the same connections open between the sidecars as this one needs.
     pub(crate) fn warm_up(&self) -> Self {
-        let lanes = |connections, path: &str| Lanes {
-            connections,
-            exchange: Exchange::Http(path.to_owned()),
-            keep: Keep::Open,
-            pace: Pace::Closed,
-            most: None,
-        };
         match self {
             // wrk cannot run for less than a second.
-            Self::Wrk { connections, path } => Self::Ours(Work::Lanes(lanes(*connections, path))),
+            Self::Wrk { connections, path } => {
+                let exchange = Exchange::Http((*path).to_owned());
+                Self::Ours(Work::Lanes(Lanes::closed(*connections, exchange).warm_up()))
+            }
             Self::Ours(Work::Lanes(own)) => Self::Ours(Work::Lanes(own.warm_up())),
             other => other.clone(),
         }

@@ -37,18 +37,23 @@ pub(crate) struct Lanes {
     pub(crate) exchange: Exchange,
     pub(crate) keep: Keep,
     pub(crate) pace: Pace,
-    /// It is over after so many exchanges, whatever the time.
-    pub(crate) most: Option<u64>,
+    pub(crate) until: Until,
 }
 
 impl Lanes {
+    /// A closed loop on `connections` that stay.
+    pub(crate) fn closed(connections: u32, exchange: Exchange) -> Self {
+        Self { connections, exchange, keep: Keep::Open, pace: Pace::Closed, until: Until::Time }
+    }
+
     /// The same as fast as it goes, and not so much at a time.
     pub(super) fn warm_up(&self) -> Self {
         let exchange = match &self.exchange {
             Exchange::Opaque(wanted) => Exchange::Opaque(WARM_UP.min(*wanted)),
             http @ Exchange::Http(_) => http.clone(),
         };
-        Self { exchange, pace: Pace::Closed, ..self.clone() }
+        let until = if self.until == Until::Time { Until::TimeAndAnswers } else { self.until };
+        Self { exchange, until, pace: Pace::Closed, ..self.clone() }
     }
 }
 
@@ -78,6 +83,17 @@ pub(crate) enum Keep {
     Open,
     /// It is closed, and another one opened.
     Close,
+}
+
+/// When it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Until {
+    /// After the time of the order.
+    Time,
+    /// And not before every connection had an answer: behind it there may be a handshake for each.
+    TimeAndAnswers,
+    /// After so many exchanges, whatever the time.
+    Count(u64),
 }
 
 /// When exchanges begin.
