@@ -3,11 +3,13 @@
 //! | verb | what |
 //! |---|---|
 //! | `compare` | pairs of sidecars side by side with those of others |
+//! | `guard` | instructions per request, held against what is recorded |
 //!
 //! Verbs that begin with `__` are this program's own: the processes it starts inside the pods it builds.
 
 mod clock;
 mod compare;
+mod guard;
 
 use std::process::ExitCode;
 
@@ -25,6 +27,8 @@ struct Arguments {
 enum Verb {
     /// Compare pairs of sidecars: CPU, speed and memory of Weft, Envoy, HAProxy, nginx and a bare relay, interleaved
     Compare(compare::Arguments),
+    /// Count the proxies' instructions per request, and hold them against what is recorded
+    Guard(guard::Args),
     #[command(name = "__compare", hide = true)]
     Inside { task: String },
     #[command(name = "__relay", hide = true)]
@@ -38,6 +42,7 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
         Verb::Compare(arguments) => compare::run(arguments),
+        Verb::Guard(arguments) => guard::run(arguments).map(|()| ExitCode::SUCCESS),
         Verb::Inside { task } => compare::inside(&task),
         Verb::Relay(arguments) => compare::relay::run(&arguments).map(|()| ExitCode::SUCCESS),
         Verb::App(arguments) => compare::apps::run(&arguments).map(|()| ExitCode::SUCCESS),
