@@ -20,6 +20,7 @@
 //! `socket` and `tls` move their bytes.
 //! `side` furnishes these rooms for calls to the app and calls of the app. `world` is what every walk shares. `feed` is the
 //! only writer of `snapshot`; `identity` keeps our certificate; `events` hears what happened; `admin` answers operators.
+//! `measured` opens the pure rooms for `proxy/benches`.
 //! Traffic runs on single-threaded workers (`worker`), everything else on a runtime of its own (`start`).
 
 mod accept;
@@ -42,6 +43,8 @@ mod http2;
 mod identity;
 mod init;
 mod line;
+#[doc(hidden)]
+pub mod measured;
 mod meter;
 mod payload;
 mod refusal;

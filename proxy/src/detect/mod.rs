@@ -10,7 +10,7 @@ mod memory;
 mod mesh_tls;
 mod peeked;
 mod race;
-mod recognise;
+pub mod recognise;
 
 use std::{io, time::Duration};
 

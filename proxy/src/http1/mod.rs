@@ -21,13 +21,13 @@ mod chunks;
 mod client;
 mod conn;
 mod framing;
-mod head;
+pub mod head;
 mod malformed;
-mod outbox;
-mod scan;
+pub mod outbox;
+pub mod scan;
 mod server;
 mod target;
-mod write;
+pub mod write;
 
 pub use body::{Body, Broken};
 pub use client::{Answered, Failed, Line, Switching};

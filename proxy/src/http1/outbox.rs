@@ -53,7 +53,7 @@ impl Outbox {
     }
 
     /// Bytes that wait.
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.length
     }
 
