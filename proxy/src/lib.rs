@@ -17,7 +17,7 @@
 //! | `relay` | carry it, count it, close it |
 //!
 //! `http1` and `http2` are those protocols on the wire, which `connect` and `relay` speak at the two ends of a connection;
-//! `socket` and `tls` move their bytes.
+//! `copy`, `outbox`, `socket` and `tls` move their bytes.
 //! `side` furnishes these rooms for calls to the app and calls of the app. `world` is what every walk shares. `feed` is the
 //! only writer of `snapshot`; `identity` keeps our certificate; `events` hears what happened; `admin` answers operators.
 //! `measured` opens the pure rooms for `proxy/benches`.
@@ -30,6 +30,7 @@ mod balance;
 mod clock;
 mod config;
 mod connect;
+mod copy;
 mod corridor;
 mod detect;
 mod drain;
@@ -46,6 +47,7 @@ mod line;
 #[doc(hidden)]
 pub mod measured;
 mod meter;
+mod outbox;
 mod payload;
 mod refusal;
 mod relay;

@@ -17,10 +17,10 @@ use crate::{
     http1::{
         Room,
         head::{self, FIELDS_MAX},
-        outbox::Outbox,
         scan::Scan,
         write::{self, Way},
     },
+    outbox::Outbox,
     route::{self, Caller},
     snapshot::{self, Answer, Cluster, Destination, Endpoint, Protocol, Reader, Route, RouteTable, Snapshot},
 };

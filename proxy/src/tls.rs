@@ -12,10 +12,13 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
 
-use crate::{http2::Transport, socket};
+use crate::{copy, http2::Transport, socket};
 
 /// Room for one read of what is encrypted: several of TLS's largest records.
 const READ: usize = 128 * 1024;
+
+/// Pieces handed over to be encrypted at once: two of TLS's largest records.
+const STEPS: usize = 17;
 
 /// Bytes that may be encrypted and not sent yet.
 const WAITING_MAX: usize = 256 * 1024;
@@ -83,7 +86,8 @@ impl MeshTls {
                 Ok([]) => return Ok(true),
                 Ok(piece) => {
                     let length = piece.len();
-                    input.extend_from_slice(piece);
+                    input.reserve(length);
+                    piece.chunks(copy::STEP).for_each(|step| input.extend_from_slice(step));
                     reader.consume(length);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -117,8 +121,11 @@ impl Transport for MeshTls {
     }
 
     fn poll_write(&mut self, out: &[u8], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut steps = [IoSlice::new(&[]); STEPS];
+        let count = steps.iter_mut().zip(out.chunks(copy::STEP)).map(|(slice, step)| *slice = IoSlice::new(step)).count();
         loop {
-            let taken = self.session.writer().write(out)?;
+            // As many pieces as it is copied in.
+            let taken = self.session.writer().write_vectored(&steps[..count])?;
             if taken > 0 {
                 return Poll::Ready(Ok(taken));
             }

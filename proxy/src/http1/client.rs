@@ -11,10 +11,10 @@ use super::{
     conn::Lost,
     framing::{self, Length},
     head,
-    outbox::Outbox,
     scan::Room,
     write::{self, Way},
 };
+use crate::outbox::Outbox;
 
 /// The client's end of a connection, between requests.
 #[derive(Debug)]

@@ -15,10 +15,9 @@ use tokio::net::TcpStream;
 
 use super::{
     Malformed,
-    outbox::Outbox,
     scan::{Room, Scan},
 };
-use crate::socket;
+use crate::{outbox::Outbox, socket};
 
 /// Room for one read of a head.
 const READ: usize = 8 * 1024;

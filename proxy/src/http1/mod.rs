@@ -12,7 +12,6 @@
 //! | `framing` | how long a body is |
 //! | `chunks` | the chunked coding, read |
 //! | `body` | a body that arrives |
-//! | `outbox` | what waits to be written |
 //! | `write` | heads and bodies, written |
 //! | `server`, `client` | the two ends of a connection |
 
@@ -23,7 +22,6 @@ mod conn;
 mod framing;
 pub mod head;
 mod malformed;
-pub mod outbox;
 pub mod scan;
 mod server;
 mod target;

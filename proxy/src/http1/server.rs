@@ -11,9 +11,9 @@ use super::{
     conn::{Lost, Reading},
     framing::{self, Length, names},
     head,
-    outbox::Outbox,
     write::{self, Way},
 };
+use crate::outbox::Outbox;
 
 /// The server's end of a connection: one request after the other.
 #[derive(Debug)]

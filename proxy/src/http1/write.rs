@@ -18,9 +18,9 @@ use http_body::{Body, Frame};
 use super::{
     Conn,
     framing::{content_length, may_have_body},
-    outbox::Outbox,
     target::AbsoluteForm,
 };
+use crate::outbox::Outbox;
 
 /// What waits to be written is topped up to this before it is.
 const GATHER: usize = 64 * 1024;
@@ -267,7 +267,7 @@ mod tests {
     use http_body_util::{Empty, Full};
 
     use super::*;
-    use crate::http1::outbox::tests::written;
+    use crate::outbox::tests::written;
 
     #[test]
     fn a_request_says_its_host_first_and_how_long_it_is() {

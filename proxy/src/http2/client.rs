@@ -42,7 +42,7 @@ impl Client {
     /// # Errors
     /// Why it will take none any more. Nothing was sent.
     pub async fn ready(&self) -> Result<(), Error> {
-        poll_fn(|cx| self.0.0.borrow_mut().poll_room(cx)).await
+        poll_fn(|cx| self.0.0.borrow_mut().poll_vacancy(cx)).await
     }
 
     /// Whether the peer takes extended CONNECT (RFC 8441, section 3), once it has told.

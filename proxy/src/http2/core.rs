@@ -186,7 +186,7 @@ impl Core {
     }
 
     /// Resolves when another stream may be opened.
-    pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+    pub(super) fn poll_vacancy(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(error) = self.closed() {
             return Poll::Ready(Err(error));
         }

@@ -126,6 +126,14 @@ impl Sender {
         self.conn.borrow_mut().send_data(&self.stream, data, end)
     }
 
+    /// Resolves when the peer takes something at once, with how many bytes of it.
+    ///
+    /// # Errors
+    /// Why nobody will take more.
+    pub fn poll_room(&self, cx: &Context<'_>) -> Poll<Result<usize, Error>> {
+        self.conn.borrow_mut().poll_room(&self.stream, cx)
+    }
+
     /// Sends as much of `data` as the peer takes now, and takes that off.
     ///
     /// # Errors

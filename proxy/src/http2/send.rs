@@ -1,5 +1,7 @@
 //! What goes out: heads at once, data as far as the windows allow (RFC 9113, section 5.2).
 
+use std::task::{Context, Poll};
+
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, request, response};
 
@@ -11,6 +13,7 @@ use super::{
     hpack::Encoder,
     stream::{Ending, Shared, Stream},
 };
+use crate::copy;
 
 impl Core {
     /// Sends the head of a request; `end` when nothing follows.
@@ -63,6 +66,24 @@ impl Core {
         Ok(())
     }
 
+    /// Resolves when something can be sent at once, with how many bytes make one frame. Otherwise the stream stands in line.
+    pub(super) fn poll_room(&mut self, shared: &Shared, cx: &Context<'_>) -> Poll<Result<usize, Error>> {
+        let stream = &mut *shared.borrow_mut();
+        if let Some(error) = stream.broken {
+            return Poll::Ready(Err(error));
+        }
+        let window = stream.sending.window.min(self.send_window).min(self.theirs.frame_max.into());
+        match usize::try_from(window) {
+            Ok(window @ 1..) if self.has_room() && stream.sending.waiting.is_empty() => Poll::Ready(Ok(window)),
+            _ => {
+                stream.sending.wants_room = true;
+                stream.sending.wait(cx);
+                self.stand_in_line(shared, stream);
+                Poll::Pending
+            }
+        }
+    }
+
     /// Sends trailers, after what waits.
     pub(super) fn send_trailers(&mut self, shared: &Shared, trailers: HeaderMap) -> Result<(), Error> {
         let stream = &mut *shared.borrow_mut();
@@ -101,8 +122,9 @@ impl Core {
     /// A stream that could send, had the connection room and window, waits for its turn.
     pub(super) fn stand_in_line(&mut self, shared: &Shared, stream: &mut Stream) {
         let sending = &mut stream.sending;
-        let may = sending.waiting.is_empty() || sending.window > 0;
-        if sending.is_waiting() && may && !sending.in_line && stream.broken.is_none() {
+        // An end alone needs no window.
+        let may = sending.window > 0 || (sending.is_waiting() && sending.waiting.is_empty());
+        if (sending.is_waiting() || sending.wants_room) && may && !sending.in_line && stream.broken.is_none() {
             sending.in_line = true;
             self.line.push_back(shared.clone());
         }
@@ -129,6 +151,11 @@ impl Core {
                 }
                 ending => {
                     sending.ending = ending;
+                    if sending.wants_room && self.send_window > 0 {
+                        // Whoever waits has the turn, and takes it as soon as he can.
+                        sending.wants_room = false;
+                        sending.wake();
+                    }
                     false
                 }
             };
@@ -164,7 +191,7 @@ impl Core {
             while left > 0 {
                 let chunk = data.chunk();
                 let taken = chunk.len().min(left);
-                self.out.extend_from_slice(&chunk[..taken]);
+                copy::append(&mut self.out, &chunk[..taken]);
                 data.advance(taken);
                 left -= taken;
             }

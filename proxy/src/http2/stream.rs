@@ -66,6 +66,8 @@ pub(super) struct Sending {
     pub(super) ending: Ending,
     /// Bytes that the peer takes; below zero after it has changed its mind (RFC 9113, section 6.9.2).
     pub(super) window: i64,
+    /// Somebody waits for room to send in.
+    pub(super) wants_room: bool,
     /// It stands in the connection's line of those who could send.
     pub(super) in_line: bool,
     waker: Option<Waker>,

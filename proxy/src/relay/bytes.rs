@@ -9,18 +9,22 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use socket2::SockRef;
 use tokio::{io::Interest, net::TcpStream};
 
 use crate::{
     connect::Pipe,
     http2::{Receiver, Sender},
+    outbox::Outbox,
     socket,
 };
 
 /// Room for one read. Larger pieces mean fewer wake-ups for bulk.
 const READ: usize = 64 * 1024;
+
+/// What a tunnel has brought is gathered up to this before it is written.
+const GATHER: usize = 256 * 1024;
 
 thread_local! {
     /// Where every connection of this thread reads into: what is read goes on at once, and what does not is copied.
@@ -67,58 +71,83 @@ struct Broken;
 
 async fn pump(seen: Bytes, source: End<'_>, sink: End<'_>, count: &mut u64) -> Result<(), Broken> {
     let mut lost = pin!(sink.lost());
-    let mut waiting = seen;
-    let mut passed = waiting.len() as u64;
-    let carried = poll_fn(|cx| match poll_carry(source, sink, &mut waiting, &mut passed, cx) {
+    let mut pump = Pump { source, sink, waiting: Outbox::default(), passed: 0, ended: false };
+    pump.take(seen);
+    let carried = poll_fn(|cx| match pump.poll(cx) {
         Poll::Ready(ended) => Poll::Ready(ended.map_err(|_| Broken)),
         Poll::Pending => lost.as_mut().poll(cx).map(|()| Err(Broken)),
     })
     .await;
-    *count += passed;
+    *count += pump.passed;
     carried?;
     sink.end().map_err(|_| Broken)
 }
 
-/// Carries what there is; ready when the source has ended. `waiting` is what the sink has not taken yet.
-fn poll_carry(
-    source: End<'_>,
-    sink: End<'_>,
-    waiting: &mut Bytes,
-    passed: &mut u64,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<()>> {
-    loop {
-        while !waiting.is_empty() {
-            let before = waiting.len();
-            ready!(sink.poll_put(waiting, cx))?;
-            source.taken(before - waiting.len());
-        }
-        let length = match source {
-            End::Tcp(stream) => ready!(read(stream, sink, waiting, cx))?,
-            End::Tunnel(receive, _) => match ready!(receive.poll_data(cx)) {
-                Some(piece) => {
-                    *waiting = piece.map_err(io::Error::other)?;
-                    waiting.len()
-                }
-                None => 0,
-            },
-        };
-        if length == 0 {
-            return Poll::Ready(Ok(()));
-        }
-        *passed += length as u64;
-    }
+/// One direction.
+struct Pump<'a> {
+    source: End<'a>,
+    sink: End<'a>,
+    /// What the sink has not taken yet.
+    waiting: Outbox,
+    /// Bytes that have come.
+    passed: u64,
+    /// Nothing else will come.
+    ended: bool,
 }
 
-/// Reads once, and hands on what was read as far as `sink` takes it at once. Returns how much was read; 0 at the end.
-fn read(stream: &TcpStream, sink: End<'_>, waiting: &mut Bytes, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-    ROOM.with_borrow_mut(|room| {
-        let length = ready!(socket::poll_read(stream, room, cx))?;
-        let mut piece = &room[..length];
-        sink.put(&mut piece)?;
-        *waiting = Bytes::copy_from_slice(piece);
-        Poll::Ready(Ok(length))
-    })
+impl Pump<'_> {
+    fn take(&mut self, piece: Bytes) {
+        self.passed += piece.len() as u64;
+        self.waiting.data(piece);
+    }
+
+    /// Carries what there is; ready when the source has ended and everything has gone on.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            while !self.waiting.is_empty() {
+                let before = self.waiting.len();
+                ready!(self.sink.poll_put(&mut self.waiting, cx))?;
+                self.source.taken(before - self.waiting.len());
+            }
+            if self.ended {
+                return Poll::Ready(Ok(()));
+            }
+            match self.source {
+                End::Tcp(stream) => ready!(self.poll_read(stream, cx))?,
+                End::Tunnel(receive, _) => ready!(self.poll_gather(receive, cx))?,
+            }
+        }
+    }
+
+    /// Reads once, no more than the sink takes, and hands it on.
+    fn poll_read(&mut self, stream: &TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let most = ready!(self.sink.poll_room(cx))?.min(READ);
+        ROOM.with_borrow_mut(|room| {
+            let length = ready!(socket::poll_read(stream, &mut room[..most], cx))?;
+            self.ended = length == 0;
+            self.passed += length as u64;
+            let mut piece = &room[..length];
+            self.sink.put(&mut piece)?;
+            self.waiting.data(Bytes::copy_from_slice(piece));
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    /// Takes all that has come through a tunnel.
+    fn poll_gather(&mut self, receive: &Receiver, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        while self.waiting.len() < GATHER {
+            match receive.poll_data(cx) {
+                Poll::Ready(Some(piece)) => self.take(piece.map_err(io::Error::other)?),
+                Poll::Ready(None) => {
+                    self.ended = true;
+                    break;
+                }
+                Poll::Pending if self.waiting.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl<'a> End<'a> {
@@ -136,28 +165,37 @@ impl<'a> End<'a> {
         }
     }
 
+    /// Resolves when something can go, with how many bytes at most.
+    fn poll_room(self, cx: &Context<'_>) -> Poll<io::Result<usize>> {
+        match self {
+            // Its kernel says when it is written to.
+            Self::Tcp(_) => Poll::Ready(Ok(READ)),
+            Self::Tunnel(_, send) => send.poll_room(cx).map_err(io::Error::other),
+        }
+    }
+
     /// Takes of `piece` what can go at once.
-    fn put(self, piece: &mut impl Buf) -> io::Result<()> {
+    fn put(self, piece: &mut &[u8]) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => socket::write(stream, piece),
             Self::Tunnel(_, send) => send.send_some(piece).map_err(io::Error::other),
         }
     }
 
-    /// Takes some of `piece`, as soon as it can go.
-    fn poll_put(self, piece: &mut Bytes, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Takes some of what waits, as soon as it can go.
+    fn poll_put(self, waiting: &mut Outbox, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(stream) => loop {
                 ready!(stream.poll_write_ready(cx))?;
-                let before = piece.len();
-                socket::write(stream, piece)?;
-                if piece.len() < before {
-                    return Poll::Ready(Ok(()));
+                match waiting.write(|pieces| stream.try_write_vectored(pieces)) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    written => return Poll::Ready(written),
                 }
             },
             Self::Tunnel(_, send) => {
                 ready!(send.poll_ready(cx)).map_err(io::Error::other)?;
-                Poll::Ready(send.send(std::mem::take(piece), false).map_err(io::Error::other))
+                let piece = waiting.pop().unwrap_or_default();
+                Poll::Ready(send.send(piece, false).map_err(io::Error::other))
             }
         }
     }

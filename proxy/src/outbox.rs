@@ -24,16 +24,19 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    pub(super) fn text(&mut self, text: &[u8]) {
+    /// Appends a little, by copying it.
+    pub fn text(&mut self, text: &[u8]) {
         self.last.extend_from_slice(text);
         self.length += text.len();
     }
 
-    pub(super) fn data(&mut self, data: Bytes) {
+    /// Appends data, by copying it if it is little.
+    pub fn data(&mut self, data: Bytes) {
         if data.len() <= SMALL {
             return self.text(&data);
         }
@@ -45,7 +48,7 @@ impl Outbox {
     }
 
     /// The line that says how long a chunk is.
-    pub(super) fn chunk_line(&mut self, length: usize) {
+    pub fn chunk_line(&mut self, length: usize) {
         let before = self.last.len();
         // Writing to a buffer in memory does not fail.
         let _ = write!(self.last, "{length:x}\r\n");
@@ -57,8 +60,19 @@ impl Outbox {
         self.length
     }
 
+    /// Takes the first piece of what waits.
+    pub fn pop(&mut self) -> Option<Bytes> {
+        let last = || Some(self.last.split().freeze()).filter(|last| !last.is_empty());
+        let piece = self.pieces.pop_front().or_else(last)?;
+        self.length -= piece.len();
+        Some(piece)
+    }
+
     /// Lets `write` have what waits, once.
-    pub(super) fn write(&mut self, write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Those of `write`, and that it took nothing.
+    pub fn write(&mut self, write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<()> {
         let mut slices = [IoSlice::new(&[]); PIECES];
         let waiting = self.pieces.iter().map(|piece| &piece[..]).chain([&self.last[..]]);
         let count = slices.iter_mut().zip(waiting).map(|(slice, piece)| *slice = IoSlice::new(piece)).count();
@@ -81,11 +95,11 @@ impl Outbox {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub mod tests {
     use super::*;
 
     /// Everything that waits, as the other end reads it.
-    pub(in crate::http1) fn written(outbox: &mut Outbox) -> String {
+    pub fn written(outbox: &mut Outbox) -> String {
         let mut whole = Vec::new();
         while !outbox.is_empty() {
             // A kernel that takes seven bytes at a time.
