@@ -62,9 +62,11 @@ impl Receiver {
         // No piece is longer than a frame, which fits.
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         core.took(length);
-        core.took_of(&mut self.stream.borrow_mut(), length);
+        core.took_of(stream, length);
     }
 
+        let stream = &mut *self.stream.borrow_mut();
+        stream.receiving.returned(length);
     /// Trailers, once the data has ended.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 use super::{
     Ours, Receiver, Sender, Transport,
-    core::{Arrived, Core},
+    core::{Arrived, Conn, Core},
     drive::Driver,
     error::Error,
     handle::halves,
@@ -30,14 +30,8 @@ impl<IO: Transport> Server<IO> {
     pub async fn accept(&mut self) -> Option<Result<(Arrived, Receiver, Sender), Error>> {
         std::future::poll_fn(|cx| {
             loop {
-                let arrived = self.0.conn().borrow_mut().arrived.pop_front();
-                if let Some((what, stream)) = arrived {
-                    if stream.borrow().broken.is_some() {
-                        // Given up before anybody began to work on it: nothing is begun.
-                        continue;
-                    }
-                    let (receiver, sender) = halves(self.0.conn(), stream);
-                    return Poll::Ready(Some(Ok((what, receiver, sender))));
+                if let Some(arrived) = next(self.0.conn()) {
+                    return Poll::Ready(Some(Ok(arrived)));
                 }
                 match self.0.poll(cx) {
                     Poll::Ready(Ok(())) => return Poll::Ready(None),
@@ -53,5 +47,18 @@ impl<IO: Transport> Server<IO> {
     /// Says goodbye: what the client has begun is served to its end, nothing new is (RFC 9113, section 6.8).
     pub fn leave(&mut self) {
         self.0.conn().borrow_mut().announce_leaving();
+    }
+}
+
+/// The next stream that has arrived and that its client has not given up yet.
+pub(super) fn next(conn: &Conn) -> Option<(Arrived, Receiver, Sender)> {
+    loop {
+        let (what, stream) = conn.borrow_mut().arrived.pop_front()?;
+        let given_up = stream.borrow().broken.is_some();
+        // What came with a stream that was given up before anybody began to work on it goes with these.
+        let (receiver, sender) = halves(conn, stream);
+        if !given_up {
+            return Some((what, receiver, sender));
+        }
     }
 }

@@ -51,7 +51,9 @@ pub(super) struct Receiving {
     /// Bytes that the peer may send, of those that it may send ahead in all.
     pub(super) window: i64,
     pub(super) ahead: u32,
-    /// Bytes taken, of which the peer was not told yet.
+    /// Bytes handed out and not released yet.
+    lent: usize,
+    /// Bytes released, of which the peer was not told yet.
     pub(super) taken: u32,
     /// Nobody takes anything any more.
     pub(super) unwanted: bool,
@@ -179,6 +181,7 @@ impl Stream {
         if let Some(piece) = self.receiving.pieces.pop() {
             return Poll::Ready(Some(Ok(piece)));
         }
+            self.receiving.lent += piece.len();
         if self.receiving.ended {
             self.receiving.bare_end = false;
             return Poll::Ready(None);
@@ -231,10 +234,15 @@ impl Receiving {
         self.pieces.is_empty()
     }
 
-    /// Throws away what was not taken. Returns its length.
+    /// `length` bytes that were handed out are released.
+    pub(super) fn returned(&mut self, length: usize) {
+        self.lent = self.lent.saturating_sub(length);
+    }
+
+    /// Throws away what was not taken. Returns its length, with that of what was handed out and will never be released.
     pub(super) fn forget(&mut self) -> usize {
         self.unwanted = true;
-        std::mem::take(&mut self.pieces).length()
+        std::mem::take(&mut self.pieces).length() + std::mem::take(&mut self.lent)
     }
 
     pub(super) fn wake(&mut self) {
