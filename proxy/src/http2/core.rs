@@ -290,9 +290,12 @@ impl Core {
         self.stir();
     }
 
-    /// Nobody works on the stream any more. What was asked to be sent goes out; then it is over, one way or another.
+    /// Nobody works on the stream any more. What was asked to be sent goes out, if it is an answer or its answer has come;
+    /// then it is over, one way or another.
     pub(super) fn abandon(&mut self, stream: &mut Stream) {
-        if stream.is_over() || stream.sending.is_waiting() {
+        // A request that nobody waits for any more is worth nothing, and its server may be waiting to be told so.
+        let matters = self.is_server || stream.receiving.ended;
+        if stream.is_over() || (matters && stream.sending.is_waiting()) {
             return;
         }
         // RFC 9113, section 8.1: a server that has answered in full needs nothing more of the request.

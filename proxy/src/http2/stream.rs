@@ -171,6 +171,8 @@ impl Stream {
         if self.broken.is_none() {
             self.broken = Some(error);
             self.sending.waiting.clear();
+            // It may stand in line for its end, which nobody may hear of after a reset.
+            self.sending.ending = Ending::Ended;
             self.receiving.wake();
             self.sending.wake();
         }
