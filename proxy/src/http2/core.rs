@@ -254,7 +254,8 @@ impl Core {
         // Clients open the odd ones, and nobody opens the others: there is no push.
         let opened_by_client = id % 2 == 1;
         match (opened_by_client, self.is_server) {
-            (true, true) => id > self.last_heard,
+            // What our goodbye excludes is ignored, whatever it is.
+            (true, true) => id > self.last_heard && !matches!(self.leaving, Leaving::After(_)),
             (true, false) => id >= self.next,
             (false, _) => true,
         }
