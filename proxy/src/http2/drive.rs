@@ -40,6 +40,8 @@ pub(super) struct Driver<IO> {
     written: usize,
     /// Bytes of the client's opening that are still to come.
     preface: usize,
+    /// `input` was read before there was a driver, and nobody has looked at it.
+    unseen: bool,
     unflushed: bool,
 }
 
@@ -47,7 +49,8 @@ impl<IO: Transport> Driver<IO> {
     /// Drives `conn` on `io`, of which `input` was read already.
     pub(super) fn new(io: IO, input: BytesMut, conn: Conn) -> Self {
         let preface = if conn.borrow().is_server { PREFACE.len() } else { 0 };
-        Self { io, conn, input, written: 0, preface, unflushed: false }
+        let unseen = !input.is_empty();
+        Self { io, conn, input, written: 0, preface, unseen, unflushed: false }
     }
 
     pub(super) fn conn(&self) -> &Conn {
@@ -67,10 +70,15 @@ impl<IO: Transport> Driver<IO> {
             }
             return Poll::Pending;
         }
+        let was_deaf = !self.conn.borrow().listens();
         if let Err(error) = ready!(self.poll_write(cx)) {
             self.conn.borrow_mut().end(Error::Lost(error.kind()));
         }
         if !self.conn.borrow().is_finished() {
+            if was_deaf {
+                // What came meanwhile was not asked for, so nobody will tell of it.
+                cx.waker().wake_by_ref();
+            }
             return Poll::Pending;
         }
         let over = self.conn.borrow().over;
@@ -83,6 +91,10 @@ impl<IO: Transport> Driver<IO> {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Read {
         let mut read = Read::Nothing;
+        if std::mem::take(&mut self.unseen) {
+            read = Read::Some;
+            self.take();
+        }
         for turn in 0.. {
             {
                 let core = self.conn.borrow();
