@@ -264,10 +264,13 @@ impl Core {
             stream.receiving.wake();
             return Ok(());
         }
-        let bodiless = stream.receiving.bodiless || response.status() == StatusCode::NOT_MODIFIED;
-        if !bodiless {
-            stream.receiving.length = head::length(response.headers()).map_err(Fault::malformed)?;
-        }
+        let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
+        stream.receiving.length = if bodiless || stream.receiving.bodiless {
+            // RFC 9110, section 6.4.1: whatever it says, nothing follows.
+            Some(0)
+        } else {
+            head::length(response.headers()).map_err(Fault::malformed)?
+        };
         stream.receiving.has_head = true;
         if ends_stream {
             stream.end()?;
