@@ -286,7 +286,8 @@ impl Core {
             return Err(Fault::protocol("RST_STREAM for a stream that was never opened"));
         }
         // Who has sent everything may cancel what it gets for free; who gives up what it began has us begin it for nothing.
-        self.floods.reset()?;
+        // A server has begun nothing: it refuses what we ask, and may have to refuse much.
+        if self.is_server { self.floods.reset() } else { self.floods.idle_frame() }?;
         if let Some(shared) = self.streams.get(&head.stream).cloned() {
             let stream = &mut *shared.borrow_mut();
             stream.break_off(Error::Reset { code, by: By::Peer, why: "" });
