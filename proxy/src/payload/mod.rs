@@ -198,8 +198,6 @@ fn poll_http2(stream: &Receiver, data_ended: &mut bool, cx: &Context<'_>) -> Pol
                 stream.release(data.len());
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
-            // RFC 9113, section 8.1: a server that needs no more of a request says NO_ERROR. That is not a failure.
-            Some(Err(error)) if error.code() == Some(Code::NO_ERROR) => return Poll::Ready(None),
             Some(Err(error)) => return Poll::Ready(Some(Err(error))),
             None => *data_ended = true,
         }
