@@ -27,6 +27,12 @@ pub(super) fn halves(conn: &Conn, stream: Shared) -> (Receiver, Sender) {
 }
 
 impl Receiver {
+    /// The stream's number.
+    #[cfg(test)]
+    pub(super) fn id(&self) -> u32 {
+        self.stream.borrow().id
+    }
+
     /// To a client: the next interim answer (1xx) that has arrived.
     pub fn interim(&self) -> Option<Response<()>> {
         self.stream.borrow_mut().receiving.interims.pop_front()
@@ -59,14 +65,14 @@ impl Receiver {
     /// Lets the sender send `length` bytes more.
     pub fn release(&self, length: usize) {
         let core = &mut *self.conn.borrow_mut();
+        let stream = &mut *self.stream.borrow_mut();
+        stream.receiving.returned(length);
         // No piece is longer than a frame, which fits.
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         core.took(length);
         core.took_of(stream, length);
     }
 
-        let stream = &mut *self.stream.borrow_mut();
-        stream.receiving.returned(length);
     /// Trailers, once the data has ended.
     ///
     /// # Errors

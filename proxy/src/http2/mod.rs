@@ -22,6 +22,8 @@ mod send;
 mod server;
 mod settings;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use self::core::Arrived;

@@ -181,9 +181,9 @@ impl Stream {
     /// The next piece that came; `None` at the end of the data.
     pub(super) fn poll_data(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if let Some(piece) = self.receiving.pieces.pop() {
+            self.receiving.lent += piece.len();
             return Poll::Ready(Some(Ok(piece)));
         }
-            self.receiving.lent += piece.len();
         if self.receiving.ended {
             self.receiving.bare_end = false;
             return Poll::Ready(None);
