@@ -70,7 +70,7 @@ impl State {
         let mut touched = Touched::new();
         let mut inside = self.inside();
         for change in changes {
-            touched.append(&mut inside.index.take(change));
+            touched.extend(inside.index.take(change));
         }
         for subject in &touched {
             inside.planned.forget(subject);
