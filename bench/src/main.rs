@@ -7,9 +7,14 @@
 //!
 //! Verbs that begin with `__` are this program's own: the processes it starts inside the pods it builds.
 
+mod building;
 mod clock;
 mod compare;
+mod folders;
 mod guard;
+mod host;
+mod statistics;
+mod usage;
 
 use std::process::ExitCode;
 

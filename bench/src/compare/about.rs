@@ -1,21 +1,16 @@
 //! What a comparison ran on, with and how.
 
-use std::{collections::BTreeMap, fs, process::Command, thread};
+use std::{collections::BTreeMap, process::Command};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Arguments, folders, inside::Task};
-use crate::clock;
+use super::{Arguments, inside::Task};
+use crate::{clock, folders, host::Host};
 
 /// Machine, programs, command, date.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct About {
-    /// As the processor calls itself.
-    pub(crate) processor: String,
-    /// How many threads it runs at once.
-    pub(crate) threads: usize,
-    pub(crate) memory_mib: u64,
-    pub(crate) kernel: String,
+    pub(crate) host: Host,
     /// What each program says of its version.
     pub(crate) versions: BTreeMap<String, String>,
     /// The commit of Weft.
@@ -38,10 +33,7 @@ impl About {
             Some(folder) => format!("ready built, in {}", folder.display()),
         };
         Self {
-            processor: line_of("/proc/cpuinfo", "model name").unwrap_or_else(|| String::from("unknown")),
-            threads: thread::available_parallelism().map_or(0, usize::from),
-            memory_mib: memory_kib() / 1024,
-            kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
+            host: Host::here(),
             versions: task.programs.versions.clone(),
             commit: commit().unwrap_or_else(|| String::from("unknown")),
             build: built,
@@ -57,17 +49,6 @@ impl About {
         let began = i64::try_from(self.began).ok().and_then(|began| time::OffsetDateTime::from_unix_timestamp(began).ok());
         began.map_or_else(String::new, |began| began.date().to_string())
     }
-}
-
-fn line_of(file: &str, name: &str) -> Option<String> {
-    let text = fs::read_to_string(file).ok()?;
-    let line = text.lines().find(|line| line.starts_with(name))?;
-    Some(line.split_once(':')?.1.trim().to_owned())
-}
-
-fn memory_kib() -> u64 {
-    let total = line_of("/proc/meminfo", "MemTotal");
-    total.and_then(|total| total.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 /// The commit, and whether there is more than that.

@@ -1,6 +1,7 @@
 //! The numbers that samples are compared by.
 
-use super::{contestants::Contestant, results::Results, sample::Sample, scenarios::Figure, statistics::Spread};
+use super::{contestants::Contestant, results::Results, sample::Sample, scenarios::Figure};
+use crate::statistics::Spread;
 
 /// One number of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

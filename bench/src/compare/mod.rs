@@ -15,8 +15,8 @@
 //! | `contestants`, `relay` | the sidecars; the bare relay that is the floor |
 //! | `apps`, `load`, `grpc` | what answers and what asks |
 //! | `identities` | one authority for all |
-//! | `usage`, `metrics`, `proof` | CPU and memory; what Weft says of itself |
-//! | `results`, `figures`, `statistics`, `about` | what came of it |
+//! | `metrics`, `proof` | what Weft says of itself |
+//! | `results`, `figures`, `about` | what came of it |
 //! | `report`, `progress` | what people see |
 
 mod about;
@@ -25,7 +25,6 @@ mod args;
 mod choice;
 mod contestants;
 mod figures;
-mod folders;
 mod grpc;
 mod identities;
 mod inside;
@@ -46,10 +45,8 @@ mod rounds;
 mod run;
 mod sample;
 mod scenarios;
-mod statistics;
 mod traffic;
 mod trials;
-mod usage;
 
 use std::process::ExitCode;
 

@@ -14,9 +14,12 @@ use super::{
     process::Process,
     scenarios::Aim,
     traffic::Traffic,
+};
+use crate::{
+    clock,
+    compare::identities::spiffe,
     usage::{Cpu, Memory},
 };
-use crate::{clock, compare::identities::spiffe};
 
 /// For a pair to answer its first request.
 const START: Duration = Duration::from_secs(20);

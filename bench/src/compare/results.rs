@@ -17,6 +17,8 @@ pub(crate) struct Results {
     pub(crate) missing: Vec<String>,
     /// What could not be started, measured or proved, for people.
     pub(crate) failures: Vec<String>,
+    /// The share of the machine that others used while everything here was idle, from 0 to 1.
+    pub(crate) busy: Option<f64>,
     pub(crate) samples: Vec<Sample>,
     pub(crate) idle: Vec<Idle>,
     pub(crate) held: Vec<Held>,
@@ -24,7 +26,15 @@ pub(crate) struct Results {
     pub(crate) growth: Option<Growth>,
 }
 
+/// A machine of which others use more is no place to measure.
+const BUSY: f64 = 0.05;
+
 impl Results {
+    /// Whether others used the machine.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.busy.is_some_and(|busy| busy > BUSY)
+    }
+
     /// Keeps a failure in mind, and says it at once.
     pub(crate) fn heed<T>(&mut self, outcome: anyhow::Result<T>) -> Option<T> {
         outcome

@@ -11,8 +11,8 @@ use super::{
     pair::{Both, Pair},
     place::Place,
     scenarios::Scenario,
-    usage::Memory,
 };
+use crate::usage::Memory;
 
 /// What is not counted, so that connections are there and caches are warm.
 const WARM_UP: Duration = Duration::from_millis(300);

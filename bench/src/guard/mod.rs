@@ -20,19 +20,16 @@ mod report;
 mod scenario;
 mod traffic;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
-use anyhow::{Context as _, ensure};
 use clap::builder::PossibleValuesParser;
 
 use comparison::Comparison;
 use ground::Ground;
 use recorded::{Figures, Proxy, Recorded};
 use scenario::Scenario;
+
+use crate::building;
 
 /// Counts instructions per request.
 #[derive(Debug, clap::Args)]
@@ -52,9 +49,6 @@ pub struct Args {
     /// Count so often, each time with a new pair. The median is taken, and the spread told.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// The cargo to build with.
-    #[arg(long, env = "CARGO", default_value = "cargo", hide = true)]
-    cargo: PathBuf,
 }
 
 /// Counts, and compares or records.
@@ -63,7 +57,7 @@ pub struct Args {
 /// Figures that are not what is recorded, or what went wrong.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let ground = Ground::here()?;
-    let program = args.program()?;
+    let program = building::PROXY.path("guard", args.programs.as_deref())?;
     let scenarios: Vec<Scenario> = scenario::ALL.into_iter().filter(|scenario| args.wants(scenario)).collect();
     let mut rounds = Vec::new();
     for scenario in &scenarios {
@@ -94,31 +88,6 @@ impl Args {
     fn wants(&self, scenario: &Scenario) -> bool {
         self.only.is_empty() || self.only.iter().any(|name| name == scenario.name)
     }
-
-    /// The proxy to count.
-    fn program(&self) -> anyhow::Result<PathBuf> {
-        let folder = match &self.programs {
-            Some(folder) => folder.clone(),
-            None => build(&self.cargo)?,
-        };
-        let program = folder.join("weft-proxy");
-        ensure!(program.is_file(), "{} is not there", program.display());
-        Ok(program)
-    }
-}
-
-/// Builds the proxy beside this program, and returns the folder it is in.
-fn build(cargo: &Path) -> anyhow::Result<PathBuf> {
-    let this = std::env::current_exe()?;
-    let target = this.parent().and_then(Path::parent).context("this program is in no target folder of cargo's")?;
-    let status = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "proxy", "--profile", "guard", "--target-dir"])
-        .arg(target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status()
-        .with_context(|| format!("cannot start {}", cargo.display()))?;
-    ensure!(status.success(), "the proxy does not build");
-    Ok(target.join("guard"))
 }
 
 /// Two comparisons for each scenario, one for each proxy.

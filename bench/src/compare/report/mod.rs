@@ -12,7 +12,8 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::{Arguments, folders, results::Results};
+use super::{Arguments, results::Results};
+use crate::folders;
 
 /// Name of the plot, beside the page that shows it.
 const PLOT: &str = "RESULTS.svg";

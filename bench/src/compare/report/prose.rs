@@ -4,7 +4,7 @@ use super::super::{about::About, results::Results};
 
 /// How often and how it was measured, on what.
 pub(super) fn about(results: &Results) -> String {
-    let About { processor, threads, memory_mib, kernel, versions, commit, build, command, rounds, seconds, .. } = &results.about;
+    let About { host, versions, commit, build, command, rounds, seconds, .. } = &results.about;
     let versions: String = versions.iter().map(|(name, version)| format!("- {name}: {version}\n")).collect();
     format!(
         "# Sidecars side by side
@@ -19,12 +19,22 @@ cargo run --release -p bench -- {command}
 ```
 
 - Date: {day}
-- Machine: {processor}, {threads} threads, {memory_mib} MiB, Linux {kernel}. Load, apps and sidecars share it.
-- {rounds} rounds of {seconds} s for each contestant and scenario
+- Machine: {host}. Load, apps and sidecars share it.
+- {others}{rounds} rounds of {seconds} s for each contestant and scenario
 - Weft: commit {commit}; {build}
 {versions}",
         day = results.about.day(),
+        others = others(results),
     )
+}
+
+/// Whether the machine was ours alone.
+fn others(results: &Results) -> String {
+    let Some(busy) = results.busy else { return String::new() };
+    let percent = busy * 100.0;
+    let warning = "**Others used this machine: measure again where they do not.** Programs with much code suffer most from it.";
+    let warning = if results.is_disturbed() { warning } else { "" };
+    format!("In the ten seconds of quiet before the first round, {percent:.1} % of the machine was in use. {warning}\n- ")
 }
 
 /// What is not fair, in favour of whom.

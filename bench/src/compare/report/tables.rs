@@ -9,11 +9,10 @@ use super::{
         pair::Both,
         results::Results,
         scenarios::{self, Figure, Scenario},
-        statistics::Spread,
-        usage::Memory,
     },
     budget::{self, Limit, Line, Verdict},
 };
+use crate::{statistics::Spread, usage::Memory};
 
 /// Those that Weft is compared with.
 const PEERS: [Contestant; 4] = [Contestant::Envoy, Contestant::Haproxy, Contestant::Nginx, Contestant::Floor];

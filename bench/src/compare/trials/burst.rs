@@ -11,10 +11,10 @@ use super::{
         network::APP,
         pair::{Both, Pairs},
         scenarios::Aim,
-        usage::Memory,
     },
     fresh,
 };
+use crate::usage::Memory;
 
 const CONNECTIONS: u32 = 512;
 

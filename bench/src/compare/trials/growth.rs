@@ -11,10 +11,10 @@ use super::{
         pair::{Both, Pair, Pairs},
         sample,
         scenarios::{self, Scenario},
-        usage::Memory,
     },
     SETTLE, fresh,
 };
+use crate::usage::Memory;
 
 /// Services in the mesh beside those that are called.
 const FEW: u32 = 10;

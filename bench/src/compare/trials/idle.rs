@@ -8,8 +8,8 @@ use super::super::{
     contestants::Contestant,
     pair::{Both, Pair},
     traffic::Traffic,
-    usage::{Memory, sleeps},
 };
+use crate::usage::{Machine, Memory, sleeps};
 
 /// How long nothing happens.
 const QUIET: Duration = Duration::from_secs(10);
@@ -26,19 +26,22 @@ pub(crate) struct Idle {
     pub(crate) sleeps: Both<u64>,
 }
 
-/// Measures the pairs for HTTP/1.1 among `started`, all at once; the others are as quiet.
+/// Measures the pairs for HTTP/1.1 among `started`, all at once; the others are as quiet. Tells besides what share of the machine was
+/// in use meanwhile, from 0 to 1: what is in use then is in use by others.
 ///
 /// # Errors
 /// A process has ended.
-pub(super) fn measure(started: &[Pair]) -> anyhow::Result<Vec<Idle>> {
+pub(super) fn measure(started: &[Pair]) -> anyhow::Result<(Vec<Idle>, f64)> {
     eprintln!("{} s of quiet", QUIET.as_secs());
     // What starting left to be done.
     thread::sleep(Duration::from_secs(1));
     let is_measured = |pair: &&Pair| pair.traffic == Traffic::Http1 && pair.contestant != Contestant::Direct;
     let pairs: Vec<&Pair> = started.iter().filter(is_measured).collect();
     let read = |pair: &&Pair| anyhow::Ok((pair.cpu()?, pair.of_both(|process| Ok(sleeps(process)?))?));
+    let machine = Machine::now()?;
     let before = pairs.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
     thread::sleep(QUIET);
+    let busy = Machine::now()?.busy_since(&machine);
     let mut idle = Vec::new();
     for (pair, (cpu, slept)) in pairs.iter().zip(before) {
         let (cpu_now, slept_now) = read(pair)?;
@@ -56,5 +59,5 @@ pub(super) fn measure(started: &[Pair]) -> anyhow::Result<Vec<Idle>> {
             },
         });
     }
-    Ok(idle)
+    Ok((idle, busy))
 }

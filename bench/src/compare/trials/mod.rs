@@ -66,7 +66,12 @@ impl Trial {
 /// What is to be measured before the rounds; `started` are the pairs that wait for them.
 pub(crate) fn before(choice: &Choice, started: &[Pair], pairs: &mut Pairs<'_>, results: &mut Results) {
     if choice.trials.contains(&Trial::Idle) {
-        results.idle = results.heed(idle::measure(started)).unwrap_or_default();
+        if let Some((idle, busy)) = results.heed(idle::measure(started)) {
+            (results.idle, results.busy) = (idle, Some(busy));
+        }
+        if results.is_disturbed() {
+            eprintln!("bench: OTHERS USE THIS MACHINE: what is measured now is of little worth");
+        }
     }
     for contestant in proxies(choice).filter(|_| choice.trials.contains(&Trial::Held)) {
         let held = results.heed(held::measure(contestant, pairs));

@@ -23,11 +23,10 @@ use super::{
         metrics,
         network::{ADMIN, BRIDGE, INBOUND, MARK, OUTBOUND},
         process::Process,
-        usage::Cpu,
     },
     Contestant, End, Place, Post, Traffic,
 };
-use crate::clock;
+use crate::{clock, usage::Cpu};
 
 /// Where control tells of itself.
 const CONTROL_ADMIN: u16 = 17013;

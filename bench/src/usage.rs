@@ -58,6 +58,46 @@ impl Memory {
     }
 }
 
+/// The most memory that was resident since the process began, in KiB.
+///
+/// # Errors
+/// It has ended.
+pub(crate) fn peak(process: u32) -> io::Result<u64> {
+    Ok(field(&fs::read_to_string(format!("/proc/{process}/status"))?, "VmHWM:"))
+}
+
+/// CPU time of the whole machine at one moment, in ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Machine {
+    idle: u64,
+    all: u64,
+}
+
+impl Machine {
+    /// Now.
+    ///
+    /// # Errors
+    /// `/proc` is not there.
+    pub(crate) fn now() -> io::Result<Self> {
+        Ok(Self::read(&fs::read_to_string("/proc/stat")?))
+    }
+
+    /// The share of the machine that was in use from `earlier` until this reading, from 0 to 1.
+    pub(crate) fn busy_since(&self, earlier: &Self) -> f64 {
+        let ticks = |now: u64, before: u64| u32::try_from(now.saturating_sub(before)).unwrap_or(u32::MAX);
+        let (all, idle) = (ticks(self.all, earlier.all), ticks(self.idle, earlier.idle));
+        1.0 - f64::from(idle) / f64::from(all.max(1))
+    }
+
+    /// Of the first line of `/proc/stat`: user, nice, system, idle, waiting for disks, and what interrupts and others took.
+    fn read(stat: &str) -> Self {
+        let ticks = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+        // The last two are counted among the first two already.
+        let ticks: Vec<u64> = ticks.take(8).filter_map(|ticks| ticks.parse().ok()).collect();
+        Self { idle: ticks.iter().skip(3).take(2).sum(), all: ticks.iter().sum() }
+    }
+}
+
 /// How often a process was put to sleep of its own will, all threads together: each is a wake-up to come.
 pub(crate) fn sleeps(process: u32) -> io::Result<u64> {
     let tasks = fs::read_dir(format!("/proc/{process}/task"))?;
@@ -83,11 +123,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_machine_does_beside_waiting_is_busy() {
+        let before = Machine::read("cpu  100 0 50 800 50 0 0 0 7 7\ncpu0 1 1\n");
+        let after = Machine::read("cpu  110 5 60 860 65 0 0 0 7 7\n");
+        assert_eq!(before, Machine { idle: 850, all: 1000 });
+        assert_eq!(after.busy_since(&before), 0.25);
+    }
+
+    #[test]
     fn a_process_can_be_read() {
         let own = std::process::id();
         assert!(Cpu::of(own).unwrap().since(&Cpu::default()) > Duration::ZERO);
         let memory = Memory::of(own).unwrap();
         assert!(memory.resident > 100 && memory.proportional > 100, "{memory:?}");
+        assert!(peak(own).unwrap() > 100);
     }
 
     #[test]
