@@ -3,6 +3,7 @@
 //! | verb | what |
 //! |---|---|
 //! | `compare` | pairs of sidecars side by side with those of others |
+//! | `control` | what control costs, and how soon the last of many sidecars knows of a change |
 //! | `guard` | instructions per request, held against what is recorded |
 //!
 //! Verbs that begin with `__` are this program's own: the processes it starts inside the pods it builds.
@@ -10,6 +11,7 @@
 mod building;
 mod clock;
 mod compare;
+mod control;
 mod folders;
 mod guard;
 mod host;
@@ -32,6 +34,8 @@ struct Arguments {
 enum Verb {
     /// Compare pairs of sidecars: CPU, speed and memory of Weft, Envoy, HAProxy, nginx and a bare relay, interleaved
     Compare(compare::Arguments),
+    /// Measure what control costs, and how soon the last of many sidecars knows of a change
+    Control(control::Args),
     /// Count the proxies' instructions per request, and hold them against what is recorded
     Guard(guard::Args),
     #[command(name = "__compare", hide = true)]
@@ -47,6 +51,7 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
         Verb::Compare(arguments) => compare::run(arguments),
+        Verb::Control(arguments) => control::run(arguments).map(|()| ExitCode::SUCCESS),
         Verb::Guard(arguments) => guard::run(arguments).map(|()| ExitCode::SUCCESS),
         Verb::Inside { task } => compare::inside(&task),
         Verb::Relay(arguments) => compare::relay::run(&arguments).map(|()| ExitCode::SUCCESS),
