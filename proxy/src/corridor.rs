@@ -6,10 +6,11 @@
 //!                   └─ mesh ─────▶ each stream is one or the other
 //! ```
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Instant};
+use std::{cell::RefCell, pin::pin, rc::Rc, sync::Arc, time::Instant};
 
 use bytes::BytesMut;
 use certs::name::SpiffeId;
+use futures_util::{FutureExt as _, future::LocalBoxFuture};
 use http::{HeaderMap, HeaderValue, Request, Version, header::CONTENT_TYPE};
 use http_body::Body;
 
@@ -19,7 +20,7 @@ use crate::{
     balance::{Chosen, Work},
     clock, connect,
     connect::{Needs, Pipe},
-    detect::{self, Detected, MaySpeakFirst},
+    detect::{self, Detected, MaySpeakFirst, Peeked},
     events::{Edge, Event, HttpVersion},
     forwarded::Signature,
     hop::{self, Introduction},
@@ -31,7 +32,6 @@ use crate::{
     route::{self, Caller, Permit},
     side::Side,
     snapshot::{Destination, Endpoint},
-    tls::MeshTls,
     world::World,
 };
 
@@ -43,46 +43,58 @@ const EDGES_MAX: usize = 16;
 /// # Errors
 /// Why it ended early. The client has been told as well as its protocol allows.
 pub async fn walk(conn: Accepted, side: Side, world: Rc<World>) -> Result<(), Refusal> {
+    // In boxes of their own: what is needed until a connection is told apart is given back then, and one that is idle, as most
+    // are most of the time, holds no more than its own protocol needs.
+    let onward = Box::pin(enter(conn, side, world)).await?;
+    onward.await
+}
+
+/// The rest of a walk.
+type Onward = LocalBoxFuture<'static, Result<(), Refusal>>;
+
+/// The walk up to where it is known what the connection speaks.
+async fn enter(conn: Accepted, side: Side, world: Rc<World>) -> Result<Onward, Refusal> {
     let version = world.snapshots.current().version;
     let destination = side.destination(conn.destination, &world).await?;
     let expected = side.expects(&destination);
     let caller = Caller { address: conn.client, identity: None };
     let walk = Rc::new(Walk::new(side, caller, (version, destination), world));
-    let world = &walk.world;
-    let (drain, limits) = (world.drain.clone(), world.settings.limits);
-    match detect::protocol(conn, expected, world, open(&walk)).await? {
-        Detected::Bytes { client, server, name } => {
-            let opened = match server {
-                Some(server) => Ok(server),
-                None => open(&walk).await,
-            };
-            let server = match opened {
-                Ok(server) => server,
-                Err(refusal) => {
-                    // An end in order would look like an answer.
-                    Pipe::from(client).break_off();
-                    return Err(refusal);
-                }
-            };
-            let told = Told { workload: None, server_name: name };
-            carry(&walk, &told, client.into(), server).await;
-            Ok(())
-        }
+    let detected = detect::protocol(conn, expected, &walk.world, pin!(open(&walk))).await?;
+    let (drain, limits) = (walk.world.drain.clone(), walk.world.settings.limits);
+    Ok(match detected {
+        Detected::Bytes { client, server, name } => opaque(walk, client, server, name).boxed_local(),
         Detected::Requests { client, version: HttpVersion::One } => {
-            let head_max = world.settings.head_timeout;
-            relay::http1(client, head_max, limits, drain, |call| forward(walk.clone(), call)).await
+            let head_max = walk.world.settings.head_timeout;
+            relay::http1(client, head_max, limits, drain, move |call| forward(walk.clone(), call)).boxed_local()
         }
         Detected::Requests { client, version: HttpVersion::Two } => {
-            let walk = walk.clone();
             let (seen, client) = client.into_parts();
-            relay::http2(client, seen, Whose::App, limits, drain, move |stream| serve(walk.clone(), stream)).await
+            let streams = move |stream| serve(walk.clone(), stream);
+            relay::http2(client, seen, Whose::App, limits, drain, streams).boxed_local()
         }
         Detected::Mesh(peer) => {
             let walk = Rc::new(walk.of_peer(detect::peer(&peer)?));
-            relay::http2(MeshTls::from(*peer), BytesMut::new(), Whose::Peer, limits, drain, move |stream| {
-                serve(walk.clone(), stream)
-            })
-            .await
+            let streams = move |stream| serve(walk.clone(), stream);
+            relay::http2(peer, BytesMut::new(), Whose::Peer, limits, drain, streams).boxed_local()
+        }
+    })
+}
+
+/// The rest of the walk of a connection whose bytes nobody looks into.
+async fn opaque(walk: Rc<Walk>, client: Peeked, server: Option<Opened>, server_name: Option<Box<str>>) -> Result<(), Refusal> {
+    let opened = match server {
+        Some(server) => Ok(server),
+        None => open(&walk).await,
+    };
+    match opened {
+        Ok(server) => {
+            carry(&walk, &Told { workload: None, server_name }, client.into(), server).await;
+            Ok(())
+        }
+        Err(refusal) => {
+            // An end in order would look like an answer.
+            Pipe::from(client).break_off();
+            Err(refusal)
         }
     }
 }
@@ -173,7 +185,7 @@ async fn serve(walk: Rc<Walk>, stream: Stream) -> Option<Answer> {
 }
 
 /// A tunnel that a peer asks for: its other end is the server.
-async fn pass(walk: &Walk, mut head: Request<()>, tunnel: relay::Tunnel) -> Result<(), Refusal> {
+async fn pass(walk: &Walk, mut head: Box<Request<()>>, tunnel: relay::Tunnel) -> Result<(), Refusal> {
     let workload = walk.introduction(head.headers_mut()).workload;
     match open(walk).await {
         Ok(server) => {
@@ -272,14 +284,14 @@ struct Facts {
 
 async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusal> {
     let world = &walk.world;
-    let Call { request, switch, aside } = call;
+    let Call { mut request, switch, aside } = call;
     // CONNECT names no path, and OPTIONS may ask about all of them.
     let path = Some(request.uri().path()).filter(|path| path.starts_with('/')).unwrap_or("/");
     let destination = walk.destination();
     let routed = route::request(&destination, path, &walk.caller)?;
     let version = if facts.version == Version::HTTP_2 { HttpVersion::Two } else { HttpVersion::One };
     let needs = if matches!(switch, Switch::Extended(_)) { Needs::ExtendedConnect } else { Needs::Version(version) };
-    let (mut request, sent) = tallied(request);
+    let sent = tallied(&mut request);
     let mut attempts = Attempts::toward(destination.address, world.settings.attempts_max);
     loop {
         let chosen = attempts.choose(&routed.cluster, Work::Request, world)?;
@@ -301,7 +313,7 @@ async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusa
             Err(Unanswered::Unsent(refusal, unsent)) => {
                 // A kept line that its server had closed says nothing against the endpoint: the same one may be next.
                 attempts.next(refusal)?;
-                request = *unsent;
+                request = unsent;
                 hop::take(request.headers_mut());
                 continue;
             }
@@ -326,18 +338,19 @@ async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusa
                 let sent = Tally::default();
                 let answered = answered(head.status(), Some(sent.clone()));
                 let meter = Meter::new(answered, None, chosen, routed.permit, world.clone());
-                Answer::Switched(Switched { head, server, sent: Box::new(sent), received: Box::new(meter) })
+                Answer::Switched(Box::new(Switched { head, server, sent: Box::new(sent), received: Box::new(meter) }))
             }
         });
     }
 }
 
 /// Counts a request's body, if it has one.
-fn tallied(request: Request<Payload>) -> (Request<Payload>, Option<Tally>) {
+fn tallied(request: &mut Request<Payload>) -> Option<Tally> {
     if request.body().is_end_stream() {
-        return (request, None);
+        return None;
     }
     let tally = Tally::default();
-    let request = request.map(|body| body.witnessed(Box::new(tally.clone())));
-    (request, Some(tally))
+    let body = std::mem::take(request.body_mut());
+    *request.body_mut() = body.witnessed(Box::new(tally.clone()));
+    Some(tally)
 }

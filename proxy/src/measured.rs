@@ -97,13 +97,13 @@ impl Addresses {
 
 /// The head of a request in HTTP/1.1, which came in one piece.
 #[derive(Debug)]
-pub struct RequestHead(http::request::Parts);
+pub struct RequestHead(http::Request<()>);
 
 impl RequestHead {
     /// Finds its end, and reads it; `None` when it is not sound.
     pub fn read(text: &Bytes) -> Option<Self> {
         let head = complete(text)?;
-        head::request(head, FIELDS_MAX).ok().map(|request| Self(request.into_parts().0))
+        head::request(head, FIELDS_MAX).ok().map(Self)
     }
 
     /// Writes it anew; returns how long it is.

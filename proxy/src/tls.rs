@@ -8,6 +8,7 @@ use std::{
 
 use bytes::BytesMut;
 use rustls::Connection;
+use rustls_pki_types::CertificateDer;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
@@ -32,7 +33,7 @@ thread_local! {
 #[derive(Debug)]
 pub struct MeshTls {
     stream: TcpStream,
-    session: Connection,
+    session: Box<Connection>,
     closing: bool,
 }
 
@@ -53,7 +54,12 @@ impl From<client::TlsStream<TcpStream>> for MeshTls {
 impl MeshTls {
     fn new(stream: TcpStream, mut session: Connection) -> Self {
         session.set_buffer_limit(Some(WAITING_MAX));
-        Self { stream, session, closing: false }
+        Self { stream, session: Box::new(session), closing: false }
+    }
+
+    /// What the peer has proved who it is with, its own certificate first.
+    pub fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        self.session.peer_certificates()
     }
 
     /// Decrypts `records`, of which the last may not be whole.

@@ -89,7 +89,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// Takes connections for ever, each walked in a task of its own.
 pub async fn serve<W, F>(door: Door, world: Rc<World>, walk: W)
 where
-    W: Fn(Accepted) -> F + 'static,
+    W: Fn(Accepted) -> F + Clone + 'static,
     F: Future<Output = Result<(), Refusal>> + 'static,
 {
     loop {
@@ -105,10 +105,9 @@ where
         match admit(stream, &door, &world) {
             Ok(accepted) => {
                 let guest = world.occupancy.enter();
-                let walking = walk(accepted);
-                let world = world.clone();
+                let (walk, world) = (walk.clone(), world.clone());
                 tokio::task::spawn_local(async move {
-                    if let Err(refusal) = walking.await {
+                    if let Err(refusal) = walk(accepted).await {
                         report(direction, &refusal, &world);
                     }
                     drop(guest);

@@ -58,6 +58,7 @@ impl Pool {
 
     /// Keeps a connection for the next request.
     pub(super) fn give_back(&self, line: Http1Line, limits: Limits) {
+        line.line.rest();
         let mut lines = self.0.lines.borrow_mut();
         let idle = lines.entry(line.endpoint).or_default();
         idle.push_back((clock::now(), line));

@@ -55,8 +55,7 @@ pub(super) async fn tunnel(client: &Client, endpoint: SocketAddr, world: &World)
     *request.method_mut() = Method::CONNECT;
     *request.uri_mut() = authority(endpoint).map_err(|error| refused(error.to_string()))?;
     hop::introduce_tunnel(request.headers_mut(), &world.me.workload);
-    let head = request.into_parts().0;
-    let (receive, send) = client.request(&head, false).map_err(|error| refused(error.to_string()))?;
+    let (receive, send) = client.request(&request, false).map_err(|error| refused(error.to_string()))?;
     let response = poll_fn(|cx| receive.poll_answer(cx)).await.map_err(|error| refused(error.to_string()))?;
     if response.status() != StatusCode::OK {
         let reason = hop::reason(response.headers()).unwrap_or("no reason given");

@@ -4,13 +4,13 @@ use std::io;
 
 use certs::{name::SpiffeId, tls::MESH_ALPN, verify};
 use rustls::server::{Accepted, Acceptor};
-use tokio::net::TcpStream;
-use tokio_rustls::{StartHandshake, server::TlsStream};
+use tokio_rustls::StartHandshake;
 
 use super::Peeked;
 use crate::{
     events::{Direction, Event},
     refusal::{Reason, Refusal},
+    tls::MeshTls,
     world::World,
 };
 
@@ -56,7 +56,7 @@ fn offers_mesh(accepted: &Accepted) -> bool {
 }
 
 /// Ends mesh TLS: from here on the peer has proved who it is.
-pub(super) async fn finish(hello: Accepted, client: Peeked, world: &World) -> Result<TlsStream<TcpStream>, Refusal> {
+pub(super) async fn finish(hello: Accepted, client: Peeked, world: &World) -> Result<MeshTls, Refusal> {
     let Some(identity) = world.identity.current() else {
         return Err(Refusal::new(Reason::NoIdentity, "a peer asked for mesh TLS, and this proxy holds no certificate yet"));
     };
@@ -67,7 +67,7 @@ pub(super) async fn finish(hello: Accepted, client: Peeked, world: &World) -> Re
     match tokio::time::timeout(patience, handshake).await {
         Ok(Ok(stream)) => {
             world.recorder.on(Event::Handshake { direction: Direction::Inbound });
-            Ok(stream)
+            Ok(stream.into())
         }
         Ok(Err(error)) => Err(refuse(&error)),
         Err(_) => {
@@ -81,8 +81,8 @@ pub(super) async fn finish(hello: Accepted, client: Peeked, world: &World) -> Re
 ///
 /// # Errors
 /// Its certificate does not name exactly one identity; the handshake has checked that already.
-pub fn peer(stream: &TlsStream<TcpStream>) -> Result<SpiffeId, Refusal> {
-    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+pub fn peer(peer: &MeshTls) -> Result<SpiffeId, Refusal> {
+    let certificate = peer.certificates().and_then(<[_]>::first);
     let certificate = certificate.ok_or_else(|| Refusal::new(Reason::ClientCertificate, "the peer showed no certificate"))?;
     verify::peer_id(certificate)
         .map_err(|why| Refusal::new(Reason::ClientCertificate, format!("the peer's certificate is refused: {why}")))

@@ -12,11 +12,10 @@ mod peeked;
 mod race;
 pub mod recognise;
 
-use std::{io, time::Duration};
+use std::{io, pin::Pin, time::Duration};
 
 use smallvec::SmallVec;
-use tokio::{net::TcpStream, time::Instant};
-use tokio_rustls::server::TlsStream;
+use tokio::time::Instant;
 
 use crate::{
     accept::Accepted,
@@ -24,6 +23,7 @@ use crate::{
     events::HttpVersion,
     refusal::{Reason, Refusal},
     snapshot::Protocol,
+    tls::MeshTls,
     world::World,
 };
 
@@ -41,7 +41,7 @@ const DOUBT: Duration = Duration::from_millis(20);
 /// A connection whose protocol is known.
 pub enum Detected<S> {
     /// Mesh TLS meant for us, its handshake done.
-    Mesh(Box<TlsStream<TcpStream>>),
+    Mesh(MeshTls),
     /// Bytes nobody looks into, and the server if it is already dialled.
     Bytes {
         /// The client.
@@ -95,7 +95,7 @@ pub async fn protocol<S: MaySpeakFirst>(
     conn: Accepted,
     expected: Expected,
     world: &World,
-    dial: impl Future<Output = Result<S, Refusal>>,
+    dial: Pin<&mut impl Future<Output = Result<S, Refusal>>>,
 ) -> Result<Detected<S>, Refusal> {
     let destination = conn.destination;
     let mut client = Peeked::new(conn.stream);
@@ -119,7 +119,7 @@ pub async fn protocol<S: MaySpeakFirst>(
         }
     };
     Ok(match first {
-        FirstWord::Mesh(hello) => Detected::Mesh(Box::new(mesh_tls::finish(*hello, client, world).await?)),
+        FirstWord::Mesh(hello) => Detected::Mesh(Box::pin(mesh_tls::finish(*hello, client, world)).await?),
         FirstWord::Http(version) => {
             world.memory.heard(destination, true);
             Detected::Requests { client, version }

@@ -1,6 +1,9 @@
 //! The race for the first word, where nobody has declared what is spoken.
 
-use std::time::Duration;
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use super::{
     Expected, FirstWord, Judged, MaySpeakFirst, Peeked, in_time, judge, mesh_tls, over, recognise::greets_in_http2, slow,
@@ -35,7 +38,7 @@ enum Word {
 pub(super) async fn race<S: MaySpeakFirst>(
     client: &mut Peeked,
     expected: Expected,
-    dial: impl Future<Output = Result<S, Refusal>>,
+    dial: Pin<&mut impl Future<Output = Result<S, Refusal>>>,
     doubt: Duration,
     patience: Duration,
 ) -> Result<FirstWord<S>, Refusal> {
@@ -45,7 +48,7 @@ pub(super) async fn race<S: MaySpeakFirst>(
         }
         dial.await
     };
-    tokio::pin!(dial);
+    let mut dial = pin!(dial);
     let mut server = Server::Dialling;
     let mut hello = mesh_tls::Hello::default();
     // When a client that has begun to speak is judged by what it has said so far.

@@ -3,7 +3,7 @@
 use std::{io, rc::Rc};
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Request, Response, StatusCode, Version, header::UPGRADE, request};
+use http::{Method, Request, Response, StatusCode, Version, header::UPGRADE};
 use tokio::net::TcpStream;
 
 use super::{
@@ -44,6 +44,12 @@ pub enum Switching {
     Connect,
 }
 
+/// What an answer has to be read by of the request.
+struct Asked {
+    method: Method,
+    version: Version,
+}
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum Failed<B, E> {
@@ -63,6 +69,11 @@ impl Line {
         Self { conn: Conn::new(stream, BytesMut::new(), room), used: false }
     }
 
+    /// Holds no more than it must until the next request.
+    pub fn rest(&self) {
+        self.conn.rest();
+    }
+
     /// Whether its server still seems to keep it.
     pub fn is_fit(&self) -> bool {
         self.conn.is_quiet()
@@ -75,39 +86,37 @@ impl Line {
     /// has no body, and its method may be repeated (RFC 9110, section 9.2.2).
     pub async fn exchange<B>(
         self,
-        request: Request<B>,
+        mut request: Box<Request<B>>,
         switching: Switching,
         interim: impl FnMut(Response<()>),
     ) -> Result<Answered, Failed<B, B::Error>>
     where
         B: http_body::Body<Data = Bytes> + Unpin + 'static,
     {
-        let (head, mut body) = request.into_parts();
-        let way = Way::of_request(&head.headers, &body);
+        let way = Way::of_request(request.headers(), request.body());
         let mut outbox = Outbox::default();
-        write::request_head(&mut outbox, &head, way);
-        let replayable = self.used && body.is_end_stream() && head.method.is_idempotent() && switching == Switching::No;
-        if body.is_end_stream() {
-            let sent = write::send(&self.conn, &mut outbox, &mut body, way).await;
-            return match (sent, replayable) {
-                (Err(Sent::ReceiverGone(error)), true) => Err(Failed::Unsent(Box::new(Request::from_parts(head, body)), error)),
-                (Err(Sent::ReceiverGone(error)), false) => Err(Failed::ServerGone(error)),
-                (Err(broken), _) => Err(Failed::RequestBroken(broken)),
-                (Ok(()), _) => match self.answer(&head, switching, interim).await {
-                    Err(Nothing::Closed(error)) if replayable => {
-                        Err(Failed::Unsent(Box::new(Request::from_parts(head, body)), error))
-                    }
-                    answered => answered.map_err(Nothing::into_failed),
-                },
-            };
+        write::request_head(&mut outbox, &request, way);
+        let asked = Asked { method: request.method().clone(), version: request.version() };
+        if !request.body().is_end_stream() {
+            return self.exchange_with_body(asked, request, outbox, way, switching, interim).await;
         }
-        self.exchange_with_body(&head, body, outbox, way, switching, interim).await
+        let replayable = self.used && asked.method.is_idempotent() && switching == Switching::No;
+        match write::send(&self.conn, &mut outbox, request.body_mut(), way).await {
+            Ok(()) => {}
+            Err(Sent::ReceiverGone(error)) if replayable => return Err(Failed::Unsent(request, error)),
+            Err(Sent::ReceiverGone(error)) => return Err(Failed::ServerGone(error)),
+            Err(broken) => return Err(Failed::RequestBroken(broken)),
+        }
+        match self.answer(asked, switching, interim).await {
+            Err(Nothing::Closed(error)) if replayable => Err(Failed::Unsent(request, error)),
+            answered => answered.map_err(Nothing::into_failed),
+        }
     }
 
     async fn exchange_with_body<B>(
         self,
-        head: &request::Parts,
-        mut body: B,
+        asked: Asked,
+        mut request: Box<Request<B>>,
         mut outbox: Outbox,
         way: Way,
         switching: Switching,
@@ -117,8 +126,8 @@ impl Line {
         B: http_body::Body<Data = Bytes> + Unpin + 'static,
     {
         let conn = self.conn.clone();
-        let mut sending = Box::pin(async move { write::send(&conn, &mut outbox, &mut body, way).await });
-        let mut answer = Box::pin(self.answer(head, switching, interim));
+        let mut sending = Box::pin(async move { write::send(&conn, &mut outbox, request.body_mut(), way).await });
+        let mut answer = Box::pin(self.answer(asked, switching, interim));
         tokio::select! {
             biased;
             sent = &mut sending => match sent {
@@ -142,7 +151,7 @@ impl Line {
     /// Waits for the head of the final answer.
     async fn answer(
         self,
-        asked: &request::Parts,
+        asked: Asked,
         switching: Switching,
         mut interim: impl FnMut(Response<()>),
     ) -> Result<Answered, Nothing> {
@@ -161,7 +170,7 @@ impl Line {
                 return Err(Nothing::Malformed(Malformed::Switched));
             }
             if !status.is_informational() {
-                return self.message(asked, response);
+                return self.message(&asked, response);
             }
             framing::of_response(&asked.method, status, response.version(), response.headers()).map_err(Nothing::Malformed)?;
             interim(response);
@@ -169,7 +178,7 @@ impl Line {
         Err(Nothing::Malformed(Malformed::Interims))
     }
 
-    fn message(self, asked: &request::Parts, response: Response<()>) -> Result<Answered, Nothing> {
+    fn message(self, asked: &Asked, response: Response<()>) -> Result<Answered, Nothing> {
         let (version, headers) = (response.version(), response.headers());
         let length = framing::of_response(&asked.method, response.status(), version, headers).map_err(Nothing::Malformed)?;
         let persists = framing::persists(version, headers) && asked.version == Version::HTTP_11;

@@ -87,6 +87,11 @@ impl Conn {
         self.poll_fill(&mut cx, READ).is_pending()
     }
 
+    /// Gives back what only work needs.
+    pub(super) fn rest(&self) {
+        rest(&mut self.input.borrow_mut());
+    }
+
     pub(super) fn room(&self) -> Room {
         self.room
     }
@@ -124,9 +129,8 @@ impl Conn {
         }
         let ready = self.stream.poll_read_ready(cx);
         let input = &mut *self.input.borrow_mut();
-        if ready.is_pending() && input.is_empty() {
-            // Thousands of idle connections must not hold a buffer each.
-            *input = BytesMut::new();
+        if ready.is_pending() {
+            rest(input);
         }
         ready!(ready)?;
         input.reserve(room);
@@ -211,6 +215,13 @@ impl Conn {
             }
         };
         let _ = tokio::time::timeout(FAREWELL, hear_out).await;
+    }
+}
+
+/// Thousands of idle connections must not hold a buffer each.
+fn rest(input: &mut BytesMut) {
+    if input.is_empty() {
+        *input = BytesMut::new();
     }
 }
 

@@ -1,6 +1,13 @@
 //! The server's end of a connection.
 
-use std::{future::poll_fn, io, pin::pin, rc::Rc, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::Poll,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, Version};
@@ -94,10 +101,9 @@ impl Server {
     /// Waits for `handling`, sends what `interim` has to say meanwhile, and watches the client.
     pub async fn handle<T>(
         &mut self,
-        handling: impl Future<Output = T>,
+        mut handling: Pin<&mut impl Future<Output = T>>,
         mut interim: impl FnMut() -> Option<Response<()>>,
     ) -> Handled<T> {
-        let mut handling = pin!(handling);
         poll_fn(|cx| {
             let handled = handling.as_mut().poll(cx);
             while let Some(head) = interim() {

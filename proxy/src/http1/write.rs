@@ -9,9 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version,
     header::{CONNECTION, CONTENT_LENGTH, HOST, TE, UPGRADE},
-    request, response,
+    response,
+    uri::PathAndQuery,
 };
 use http_body::{Body, Frame};
 
@@ -66,23 +67,25 @@ impl Way {
 }
 
 /// Writes the head of a request.
-pub fn request_head(outbox: &mut Outbox, head: &request::Parts, way: Way) {
-    let line = format_args!("{} {} {:?}\r\n", head.method, Target(head), head.version).to_string();
-    outbox.text(line.as_bytes());
-    let headers = &head.headers;
+pub fn request_head<B>(outbox: &mut Outbox, request: &Request<B>, way: Way) {
+    outbox.text(request.method().as_str().as_bytes());
+    outbox.text(b" ");
+    target(outbox, request);
+    outbox.text(if request.version() == Version::HTTP_10 { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" });
+    let headers = request.headers();
     if let Some(host) = headers.get(HOST) {
         field(outbox, &HOST, host);
     }
     headers.iter().filter(|(name, _)| *name != HOST).for_each(|(name, value)| field(outbox, name, value));
     if headers.contains_key(UPGRADE) {
         field(outbox, &CONNECTION, &HeaderValue::from_static("upgrade"));
-    } else if headers.contains_key(TE) && head.version == Version::HTTP_11 {
+    } else if headers.contains_key(TE) && request.version() == Version::HTTP_11 {
         field(outbox, &CONNECTION, &HeaderValue::from_static("te"));
     }
     match way {
         Way::Chunked => outbox.text(b"transfer-encoding: chunked\r\n"),
         // RFC 9110, section 8.6: these say so when they carry nothing.
-        Way::Nothing if [Method::POST, Method::PUT, Method::PATCH].contains(&head.method) => {
+        Way::Nothing if [Method::POST, Method::PUT, Method::PATCH].contains(request.method()) => {
             outbox.text(b"content-length: 0\r\n")
         }
         _ => {}
@@ -138,21 +141,19 @@ fn field(outbox: &mut Outbox, name: &HeaderName, value: &HeaderValue) {
     outbox.text(b"\r\n");
 }
 
-/// A target as it is written.
-struct Target<'a>(&'a request::Parts);
-
-impl std::fmt::Display for Target<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self(request::Parts { method, uri, extensions, .. }) = self;
-        match uri.authority() {
-            Some(authority) if *method == Method::CONNECT => return f.write_str(authority.as_str()),
-            Some(authority) if extensions.get::<AbsoluteForm>().is_some() => {
-                write!(f, "{}://{authority}", uri.scheme_str().unwrap_or("http"))?;
-            }
-            _ => {}
+/// Writes the target of a request: in origin form, or in the form that its client wrote (RFC 9112, section 3.2).
+fn target<B>(outbox: &mut Outbox, request: &Request<B>) {
+    let uri = request.uri();
+    match uri.authority() {
+        Some(authority) if request.method() == Method::CONNECT => return outbox.text(authority.as_str().as_bytes()),
+        Some(authority) if request.extensions().get::<AbsoluteForm>().is_some() => {
+            outbox.text(uri.scheme_str().unwrap_or("http").as_bytes());
+            outbox.text(b"://");
+            outbox.text(authority.as_str().as_bytes());
         }
-        f.write_str(uri.path_and_query().map_or("/", |path| path.as_str()))
+        _ => {}
     }
+    outbox.text(uri.path_and_query().map_or("/", PathAndQuery::as_str).as_bytes());
 }
 
 /// Why a message was not sent to its end.
@@ -263,7 +264,6 @@ impl<B: Body<Data = Bytes> + Unpin> Sending<'_, B> {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
     use http_body_util::{Empty, Full};
 
     use super::*;
@@ -272,9 +272,8 @@ mod tests {
     #[test]
     fn a_request_says_its_host_first_and_how_long_it_is() {
         let request = Request::post("http://cart/a?b").header("x-a", "1").header("host", "cart").body(()).unwrap();
-        let head = request.into_parts().0;
         let mut outbox = Outbox::default();
-        request_head(&mut outbox, &head, Way::of_request(&head.headers, &Empty::<Bytes>::new()));
+        request_head(&mut outbox, &request, Way::of_request(request.headers(), &Empty::<Bytes>::new()));
         assert_eq!(written(&mut outbox), "POST /a?b HTTP/1.1\r\nhost: cart\r\nx-a: 1\r\ncontent-length: 0\r\n\r\n");
     }
 
@@ -283,7 +282,7 @@ mod tests {
         let mut request = Request::get("http://cart/a").header("host", "cart").body(()).unwrap();
         request.extensions_mut().insert(AbsoluteForm);
         let mut outbox = Outbox::default();
-        request_head(&mut outbox, &request.into_parts().0, Way::Nothing);
+        request_head(&mut outbox, &request, Way::Nothing);
         assert_eq!(written(&mut outbox), "GET http://cart/a HTTP/1.1\r\nhost: cart\r\n\r\n");
     }
 

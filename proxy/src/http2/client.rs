@@ -3,7 +3,7 @@
 use std::{cell::RefCell, future::poll_fn, rc::Rc};
 
 use bytes::BytesMut;
-use http::request;
+use http::Request;
 
 use super::{
     Ours, Receiver, Sender, Transport,
@@ -57,11 +57,11 @@ impl Client {
     ///
     /// # Errors
     /// Why no stream can be opened. Nothing was sent.
-    pub fn request(&self, head: &request::Parts, end: bool) -> Result<(Receiver, Sender), Error> {
+    pub fn request<B>(&self, request: &Request<B>, end: bool) -> Result<(Receiver, Sender), Error> {
         let conn = &self.0.0;
         let core = &mut *conn.borrow_mut();
         let stream = core.open()?;
-        core.send_request(&mut stream.borrow_mut(), head, end);
+        core.send_request(&mut stream.borrow_mut(), request, end);
         Ok(halves(conn, stream))
     }
 }

@@ -30,6 +30,12 @@ const OUT_MAX: usize = 128 * 1024;
 /// Bytes that may wait to be written before the peer is not listened to any more: what it asks, it must hear.
 const OUT_DEAF: usize = 1 << 20;
 
+/// Bytes made room for when the first stream after a rest begins: a head and a small body.
+const OUT_MIN: usize = 2048;
+
+/// Streams that a connection at rest still has room for.
+const FEW: usize = 14;
+
 /// The table for header compression that we offer: what everybody has before anything is said.
 const TABLE: usize = 4096;
 
@@ -163,6 +169,18 @@ impl Core {
         }
     }
 
+    /// Gives back what only work needs: thousands of connections may be idle.
+    pub(super) fn rest(&mut self) {
+        if self.arrived.is_empty() {
+            self.arrived = VecDeque::new();
+        }
+        if self.out.is_empty() {
+            self.out = Vec::new();
+        }
+        self.streams.shrink_to(FEW);
+        self.line.shrink_to(FEW);
+    }
+
     /// Whether the driver had something to do since it was asked last.
     pub(super) fn was_stirred(&mut self) -> bool {
         std::mem::take(&mut self.stirred)
@@ -236,6 +254,9 @@ impl Core {
 
     /// Enters stream `id` into the book.
     pub(super) fn enter(&mut self, id: u32) -> Shared {
+        if self.out.capacity() == 0 {
+            self.out.reserve(OUT_MIN);
+        }
         let stream = Stream::new(id, self.ours.stream_window, self.theirs.stream_window);
         let shared = Rc::new(RefCell::new(stream));
         self.streams.insert(id, shared.clone());

@@ -21,9 +21,6 @@ const READ: usize = 64 * 1024;
 /// Reads before others have their turn.
 const READS: usize = 2;
 
-/// Buffers larger than this are not kept while nothing goes on.
-const KEPT: usize = 16 * 1024;
-
 thread_local! {
     /// Room to read into, lent to whichever connection of this thread reads: thousands of idle ones hold none.
     static ROOM: Cell<BytesMut> = Cell::new(BytesMut::new());
@@ -160,8 +157,8 @@ impl<IO: Transport> Driver<IO> {
                 core.out.clear();
             }
         }
-        if core.streams.is_empty() && core.out.capacity() > KEPT {
-            core.out = Vec::new();
+        if core.streams.is_empty() {
+            core.rest();
         }
         if self.unflushed {
             ready!(self.io.poll_flush(cx))?;

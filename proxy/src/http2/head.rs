@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri, Version,
     header::{CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE},
-    request, response,
+    response,
     uri::{Authority, PathAndQuery, Scheme},
 };
 
@@ -194,13 +194,13 @@ pub(super) fn length(headers: &HeaderMap) -> Result<Option<u64>, &'static str> {
 }
 
 /// Encodes the head of a request.
-pub(super) fn put_request(head: &request::Parts, encoder: &mut Encoder, out: &mut Vec<u8>) {
-    let protocol = head.extensions.get::<Protocol>();
+pub(super) fn put_request<B>(request: &Request<B>, encoder: &mut Encoder, out: &mut Vec<u8>) {
+    let (uri, protocol) = (request.uri(), request.extensions().get::<Protocol>());
     encoder.begin(out);
-    encoder.method(&head.method, out);
-    if head.method != Method::CONNECT || protocol.is_some() {
-        encoder.scheme(head.uri.scheme_str().unwrap_or("http").as_bytes(), out);
-        let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    encoder.method(request.method(), out);
+    if request.method() != Method::CONNECT || protocol.is_some() {
+        encoder.scheme(uri.scheme_str().unwrap_or("http").as_bytes(), out);
+        let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
         if path.starts_with('/') || path == "*" {
             encoder.path(path.as_bytes(), out);
         } else {
@@ -208,13 +208,13 @@ pub(super) fn put_request(head: &request::Parts, encoder: &mut Encoder, out: &mu
             encoder.path(format!("/{path}").as_bytes(), out);
         }
     }
-    if let Some(authority) = head.uri.authority() {
+    if let Some(authority) = uri.authority() {
         encoder.authority(authority.as_str().as_bytes(), out);
     }
     if let Some(protocol) = protocol {
         encoder.protocol(protocol.as_str().as_bytes(), out);
     }
-    put_fields(&head.headers, encoder, out);
+    put_fields(request.headers(), encoder, out);
 }
 
 /// Encodes the head of an answer.

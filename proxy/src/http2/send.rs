@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use http::{HeaderMap, request, response};
+use http::{HeaderMap, Request, response};
 
 use super::{
     core::Core,
@@ -17,9 +17,9 @@ use crate::copy;
 
 impl Core {
     /// Sends the head of a request; `end` when nothing follows.
-    pub(super) fn send_request(&mut self, stream: &mut Stream, head: &request::Parts, end: bool) {
-        stream.receiving.bodiless = head.method == http::Method::HEAD;
-        self.put_block(stream.id, end, |encoder, out| head::put_request(head, encoder, out));
+    pub(super) fn send_request<B>(&mut self, stream: &mut Stream, request: &Request<B>, end: bool) {
+        stream.receiving.bodiless = request.method() == http::Method::HEAD;
+        self.put_block(stream.id, end, |encoder, out| head::put_request(request, encoder, out));
         self.sent_head(stream, end);
     }
 

@@ -124,6 +124,12 @@ impl Payload {
     }
 }
 
+impl Default for Payload {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 impl From<Source> for Payload {
     fn from(source: Source) -> Self {
         Self { source, witness: None }

@@ -14,7 +14,7 @@ use crate::{
 /// A request.
 pub struct Call {
     /// The message.
-    pub request: Request<Payload>,
+    pub request: Box<Request<Payload>>,
     /// What it asks for besides an answer. Its body is empty then.
     pub switch: Switch,
     /// What is told beside it.
@@ -55,11 +55,13 @@ impl Aside {
 }
 
 /// What became of a call.
+// Nearly all are messages: a box would cost each of them an allocation.
+#[allow(clippy::large_enum_variant)]
 pub enum Answer {
     /// A message.
     Message(Response<Payload>),
     /// What was asked for: 101 to an upgrade, 200 to the others.
-    Switched(Switched),
+    Switched(Box<Switched>),
     /// The server reset the stream. A client of HTTP/2 is passed the same code, another is told.
     Reset {
         /// What the server said.
@@ -83,8 +85,8 @@ pub struct Switched {
 
 impl Switched {
     /// Carries bytes between `client` and the server to their end.
-    pub async fn carry(self, client: Pipe) {
-        let Self { server, mut sent, mut received, .. } = self;
+    pub async fn carry(self: Box<Self>, client: Pipe) {
+        let Self { server, mut sent, mut received, .. } = *self;
         let carried = super::bytes(client, server).await;
         sent.passed(carried.sent);
         sent.ended(!carried.broken);

@@ -1,9 +1,8 @@
 //! Headers that belong to one hop, and the two shapes of a request target.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Uri, Version,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
     header::{CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE},
-    request,
     uri::{Authority, PathAndQuery, Scheme},
 };
 use smallvec::SmallVec;
@@ -39,14 +38,14 @@ pub fn strip_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Gives `head` the shape of an HTTP/2 request: the target's parts apart, the host in `:authority`.
-pub fn toward_http2(head: &mut request::Parts) {
-    if head.version == Version::HTTP_2 {
+/// Gives `request` the shape of HTTP/2: the target's parts apart, the host in `:authority`.
+pub fn toward_http2<B>(request: &mut Request<B>) {
+    if request.version() == Version::HTTP_2 {
         return;
     }
-    strip_hop(&mut head.headers);
-    let host = head.headers.remove(HOST);
-    let mut parts = std::mem::take(&mut head.uri).into_parts();
+    strip_hop(request.headers_mut());
+    let host = request.headers_mut().remove(HOST);
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
     if parts.authority.is_none() {
         parts.authority = host.and_then(|host| Authority::from_maybe_shared(bytes::Bytes::copy_from_slice(host.as_bytes())).ok());
     }
@@ -54,34 +53,33 @@ pub fn toward_http2(head: &mut request::Parts) {
     parts.authority.get_or_insert_with(|| Authority::from_static(hop::NO_HOST));
     parts.scheme.get_or_insert(Scheme::HTTP);
     let path = parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/")).clone();
-    head.uri = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(path));
-    head.version = Version::HTTP_2;
+    *request.uri_mut() = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(path));
+    *request.version_mut() = Version::HTTP_2;
 }
 
 /// Reduces the target of a CONNECT over HTTP/2 to what it is: a host and a port (RFC 9113, section 8.5).
-pub fn only_authority(head: &mut request::Parts) {
-    if let Some(authority) = head.uri.authority().cloned() {
-        head.uri = Uri::from(authority);
+pub fn only_authority<B>(request: &mut Request<B>) {
+    if let Some(authority) = request.uri().authority().cloned() {
+        *request.uri_mut() = Uri::from(authority);
     }
 }
 
-/// Gives `head` the shape of an HTTP/1 request: the host in `Host`, the target in origin form, or in the form that its
-/// client wrote.
-pub fn toward_http1(head: &mut request::Parts, version: Version) {
-    strip_hop(&mut head.headers);
+/// Gives `request` the shape of HTTP/1: the host in `Host`, the target in origin form, or in the form that its client wrote.
+pub fn toward_http1<B>(request: &mut Request<B>, version: Version) {
+    strip_hop(request.headers_mut());
     // RFC 9113, section 8.3.1: `:authority` is what `Host` is in HTTP/1, and wins over one.
-    if let Some(authority) = head.uri.authority().filter(|authority| *authority != hop::NO_HOST)
+    if let Some(authority) = request.uri().authority().filter(|authority| *authority != hop::NO_HOST)
         && let Ok(host) = HeaderValue::from_str(authority.as_str())
     {
-        head.headers.insert(HOST, host);
+        request.headers_mut().insert(HOST, host);
     }
-    join_cookies(&mut head.headers);
-    head.version = version;
-    if head.method == Method::CONNECT || head.extensions.get::<AbsoluteForm>().is_some() {
+    join_cookies(request.headers_mut());
+    *request.version_mut() = version;
+    if request.method() == Method::CONNECT || request.extensions().get::<AbsoluteForm>().is_some() {
         return;
     }
-    let path = std::mem::take(&mut head.uri).into_parts().path_and_query;
-    head.uri = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+    let path = std::mem::take(request.uri_mut()).into_parts().path_and_query;
+    *request.uri_mut() = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
 }
 
 /// RFC 9113, section 8.2.3: HTTP/2 may split the cookie header; HTTP/1.1 wants it whole.
@@ -100,13 +98,7 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-
     use super::*;
-
-    fn head(request: Request<()>) -> request::Parts {
-        request.into_parts().0
-    }
 
     #[test]
     fn what_connection_names_stays_on_its_hop_but_never_the_length() {
@@ -117,29 +109,27 @@ mod tests {
             .header("content-length", "3")
             .header("keep-alive", "timeout=5")
             .header("x-public", "1");
-        let mut head = head(request.body(()).unwrap());
-        strip_hop(&mut head.headers);
-        let names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
+        let mut request = request.body(()).unwrap();
+        strip_hop(request.headers_mut());
+        let names: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["content-length", "x-public"]);
     }
 
     #[test]
     fn the_host_survives_the_way_to_http2_and_back() {
-        let request = Request::get("/a?b=c").header("host", "cart.shop:80").body(()).unwrap();
-        let mut head = head(request);
-        toward_http2(&mut head);
-        assert_eq!(head.uri.to_string(), "http://cart.shop:80/a?b=c");
-        assert!(!head.headers.contains_key(HOST));
-        toward_http1(&mut head, Version::HTTP_11);
-        assert_eq!(head.uri.to_string(), "/a?b=c");
-        assert_eq!(head.headers[HOST], "cart.shop:80");
+        let mut request = Request::get("/a?b=c").header("host", "cart.shop:80").body(()).unwrap();
+        toward_http2(&mut request);
+        assert_eq!(request.uri().to_string(), "http://cart.shop:80/a?b=c");
+        assert!(!request.headers().contains_key(HOST));
+        toward_http1(&mut request, Version::HTTP_11);
+        assert_eq!(request.uri().to_string(), "/a?b=c");
+        assert_eq!(request.headers()[HOST], "cart.shop:80");
     }
 
     #[test]
     fn split_cookies_become_one() {
-        let request = Request::get("/").header("cookie", "a=1").header("cookie", "b=2").body(()).unwrap();
-        let mut head = head(request);
-        toward_http1(&mut head, Version::HTTP_11);
-        assert_eq!(head.headers.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2"]);
+        let mut request = Request::get("/").header("cookie", "a=1").header("cookie", "b=2").body(()).unwrap();
+        toward_http1(&mut request, Version::HTTP_11);
+        assert_eq!(request.headers().get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2"]);
     }
 }

@@ -1,6 +1,6 @@
 //! Serving requests to an HTTP/1.1 client.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use bytes::BytesMut;
 use http::{
@@ -56,14 +56,15 @@ where
         };
         let aside = Aside::default();
         let call = call(request, aside.clone());
-        let answered = match server.handle(handle(call), || aside.next_interim()).await {
+        let handled = server.handle(pin!(handle(call)), || aside.next_interim()).await;
+        let answered = match handled {
             Handled::Answered(answered) => answered,
             Handled::Aborted(error) => return Err(gone(&error)),
             Handled::Malformed(why) => return refuse(server, malformed(why), why.status()).await,
         };
         let mut response = match answered {
             Answer::Message(response) => response,
-            Answer::Switched(switched) => return switch(server, switched).await,
+            Answer::Switched(switched) => return Box::pin(switch(server, switched)).await,
             Answer::Reset { refusal, .. } => answer::refuse(&refusal, None),
         };
         headers::strip_hop(response.headers_mut());
@@ -84,7 +85,7 @@ where
 /// The request as a call.
 fn call(request: Request<http1::Body>, aside: Aside) -> Call {
     let switch = if *request.method() == Method::CONNECT { Switch::Connect } else { upgrade(&request) };
-    Call { request: request.map(Payload::http1), switch, aside }
+    Call { request: Box::new(request.map(Payload::http1)), switch, aside }
 }
 
 /// What the request would upgrade to. A server may always ignore that it was asked (RFC 9110, section 7.8), and so do we
@@ -107,7 +108,7 @@ fn is_http2(protocols: &[u8]) -> bool {
     })
 }
 
-async fn switch(server: Server, switched: Switched) -> Result<(), Refusal> {
+async fn switch(server: Server, switched: Box<Switched>) -> Result<(), Refusal> {
     let mut head = switched.head.clone();
     // Its name for the protocol is the server's answer; everything else of the hop's is ours to say.
     let protocol = head.headers_mut().remove(UPGRADE);

@@ -1,6 +1,10 @@
 //! Serving streams to an HTTP/2 client: the app's own, or a peer proxy's.
 
-use std::{future::poll_fn, pin::pin, task::Context};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Context,
+};
 
 use bytes::BytesMut;
 use http::{
@@ -29,7 +33,7 @@ pub enum Stream {
     /// A request, to be answered.
     Call(Call),
     /// A tunnel for opaque bytes; only a peer proxy may ask for one.
-    Tunnel(Request<()>, Tunnel),
+    Tunnel(Box<Request<()>>, Tunnel),
     /// A request that was refused, and answered.
     Refused(Refusal),
 }
@@ -89,7 +93,7 @@ pub async fn serve<IO, H, F>(
 ) -> Result<(), Refusal>
 where
     IO: Transport,
-    H: Fn(Stream) -> F + 'static,
+    H: Fn(Stream) -> F + Clone + 'static,
     F: Future<Output = Option<Answer>> + 'static,
 {
     let mut server = Server::new(client, seen, limits.http2(whose == Whose::Peer));
@@ -112,81 +116,79 @@ where
 
 fn begin<H, F>(arrived: Arrived, stream: Tunnel, whose: Whose, handle: &H)
 where
-    H: Fn(Stream) -> F,
+    H: Fn(Stream) -> F + Clone + 'static,
     F: Future<Output = Option<Answer>> + 'static,
 {
+    let handle = handle.clone();
     let request = match arrived {
         Arrived::Request(request) => request,
-        Arrived::TooLong => return refuse_too_long(stream, handle),
+        Arrived::TooLong => return drop(tokio::task::spawn_local(refuse_too_long(stream, handle))),
     };
-    let (head, ()) = request.into_parts();
-    let switch = switch(&head, whose);
-    if switch == Some(Switch::No) {
-        let Tunnel { receive, send } = stream;
-        let request = Request::from_parts(head, Payload::http2(receive));
-        let aside = Aside::default();
-        let handling = handle(Stream::Call(Call { request, switch: Switch::No, aside: aside.clone() }));
-        tokio::task::spawn_local(async move {
-            if let Some(answer) = handled(handling, &send, &aside).await {
-                self::answer(send, answer, &aside).await;
-            }
-        });
-        return;
-    }
-    let Some(switch) = switch else {
-        let handling = handle(Stream::Tunnel(Request::from_parts(head, ()), stream));
-        tokio::task::spawn_local(async move { drop(handling.await) });
-        return;
-    };
-    let request = Request::from_parts(head, Payload::empty());
-    let aside = Aside::default();
-    let handling = handle(Stream::Call(Call { request, switch, aside: aside.clone() }));
-    tokio::task::spawn_local(async move {
-        match handled(handling, &stream.send, &aside).await {
-            Some(Answer::Switched(switched)) => switch_to(stream, switched).await,
-            Some(answer) => self::answer(stream.send, answer, &aside).await,
-            None => {}
+    match switch(&request, whose) {
+        Some(Switch::No) => {
+            let Tunnel { receive, send } = stream;
+            let request = Box::new(request.map(|()| Payload::http2(receive)));
+            let aside = Aside::default();
+            tokio::task::spawn_local(async move {
+                let call = Call { request, switch: Switch::No, aside: aside.clone() };
+                let handled = handled(pin!(handle(Stream::Call(call))), &send, &aside).await;
+                if let Some(answer) = handled {
+                    self::answer(send, answer, &aside).await;
+                }
+            });
         }
-    });
+        Some(switch) => {
+            tokio::task::spawn_local(async move {
+                let aside = Aside::default();
+                let request = Box::new(request.map(|()| Payload::empty()));
+                let call = Call { request, switch, aside: aside.clone() };
+                match Box::pin(handled(pin!(handle(Stream::Call(call))), &stream.send, &aside)).await {
+                    Some(Answer::Switched(switched)) => switch_to(stream, switched).await,
+                    Some(answer) => self::answer(stream.send, answer, &aside).await,
+                    None => {}
+                }
+            });
+        }
+        None => {
+            let request = Box::new(request);
+            tokio::task::spawn_local(async move { drop(handle(Stream::Tunnel(request, stream)).await) });
+        }
+    }
 }
 
 /// RFC 6585, section 5.
-fn refuse_too_long<H, F>(stream: Tunnel, handle: &H)
+async fn refuse_too_long<H, F>(stream: Tunnel, handle: H)
 where
     H: Fn(Stream) -> F,
-    F: Future<Output = Option<Answer>> + 'static,
+    F: Future<Output = Option<Answer>>,
 {
     let refusal = Refusal::new(Reason::TooLarge, "the header fields of a request are larger than this proxy takes");
     let mut response = super::refuse(&refusal, None);
     *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    let telling = handle(Stream::Refused(refusal));
-    tokio::task::spawn_local(async move {
-        telling.await;
-        answer(stream.send, Answer::Message(response), &Aside::default()).await;
-    });
+    handle(Stream::Refused(refusal)).await;
+    answer(stream.send, Answer::Message(response), &Aside::default()).await;
 }
 
 /// What a request asks for besides an answer; `None` for a tunnel of the mesh's own, which is no request at all.
-fn switch(head: &http::request::Parts, whose: Whose) -> Option<Switch> {
+fn switch(request: &Request<()>, whose: Whose) -> Option<Switch> {
     if whose == Whose::Peer
-        && let Some(protocols) = hop::upgrade(&head.headers)
+        && let Some(protocols) = hop::upgrade(request.headers())
     {
         return Some(Switch::Upgrade(protocols.clone()));
     }
-    if head.method != Method::CONNECT {
+    if request.method() != Method::CONNECT {
         return Some(Switch::No);
     }
-    match head.extensions.get::<Protocol>() {
+    match request.extensions().get::<Protocol>() {
         Some(protocol) => Some(Switch::Extended(protocol.clone())),
-        None if whose == Whose::Peer && !hop::is_request(&head.headers) => None,
+        None if whose == Whose::Peer && !hop::is_request(request.headers()) => None,
         None => Some(Switch::Connect),
     }
 }
 
 /// Waits for `handling`, and sends what it has to say meanwhile. `None` when the client has given up: then whoever works
 /// on it is stopped.
-async fn handled(handling: impl Future<Output = Option<Answer>>, send: &Sender, aside: &Aside) -> Option<Answer> {
-    let mut handling = pin!(handling);
+async fn handled(mut handling: Pin<&mut impl Future<Output = Option<Answer>>>, send: &Sender, aside: &Aside) -> Option<Answer> {
     poll_fn(|cx: &mut Context<'_>| {
         let handled = handling.as_mut().poll(cx);
         while let Some(interim) = aside.next_interim() {
@@ -228,7 +230,7 @@ async fn answer(send: Sender, answer: Answer, aside: &Aside) {
 }
 
 /// HTTP/2 knows no 101: to a peer the same is said with 200 and a header of the hop's.
-async fn switch_to(tunnel: Tunnel, switched: Switched) {
+async fn switch_to(tunnel: Tunnel, switched: Box<Switched>) {
     let mut head = switched.head.clone();
     let protocol = head.headers_mut().remove(UPGRADE);
     headers::strip_hop(head.headers_mut());

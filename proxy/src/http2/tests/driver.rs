@@ -62,7 +62,7 @@ fn who_was_not_listened_to_is_listened_to_again() {
     let (client, driver) = client(transport.clone(), OURS);
     let mut driver = pin!(driver);
     let mut request = asked();
-    request.headers.insert("x-large", HeaderValue::from_bytes(&[b'x'; 64 * 1024]).unwrap());
+    request.headers_mut().insert("x-large", HeaderValue::from_bytes(&[b'x'; 64 * 1024]).unwrap());
     let _streams: Vec<_> = (0..100).map(|_| client.request(&request, true).unwrap()).collect();
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(woken.clone());

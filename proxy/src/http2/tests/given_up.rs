@@ -129,7 +129,7 @@ fn an_answer_without_content_has_none() {
     for (method, status) in [(Method::HEAD, 200), (Method::GET, 204), (Method::GET, 304)] {
         let mut pair = pair();
         let mut request = asked();
-        request.method = method;
+        *request.method_mut() = method;
         let (receive, _send) = pair.client.open(&request, true).unwrap();
         pair.settle();
         let (_, _receive, send) = pair.server.next().unwrap();

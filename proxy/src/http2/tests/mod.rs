@@ -9,7 +9,7 @@ mod tcp;
 
 use std::task::{Context, Waker};
 
-use http::{Request, request, response};
+use http::{Request, response};
 
 use super::Ours;
 
@@ -28,8 +28,8 @@ fn look() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 
-fn asked() -> request::Parts {
-    Request::post("http://server/path").body(()).expect("a request").into_parts().0
+fn asked() -> Request<()> {
+    Request::post("http://server/path").body(()).expect("a request")
 }
 
 fn answered() -> response::Parts {

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use bytes::BytesMut;
-use http::request;
+use http::Request;
 
 use super::super::{
     Arrived, Error, Ours, Receiver, Sender,
@@ -49,10 +49,10 @@ impl End {
         core.out.drain(..length).collect()
     }
 
-    pub(super) fn open(&self, head: &request::Parts, end: bool) -> Result<(Receiver, Sender), Error> {
+    pub(super) fn open(&self, request: &Request<()>, end: bool) -> Result<(Receiver, Sender), Error> {
         let core = &mut *self.conn.borrow_mut();
         let stream = core.open()?;
-        core.send_request(&mut stream.borrow_mut(), head, end);
+        core.send_request(&mut stream.borrow_mut(), request, end);
         Ok(halves(&self.conn, stream))
     }
 

@@ -1,6 +1,6 @@
 //! Over HTTP/1.1.
 
-use http::{Request, Version, header::UPGRADE};
+use http::{Version, header::UPGRADE};
 
 use super::{Exchanged, Outgoing, Unanswered, websocket};
 use crate::{
@@ -12,11 +12,9 @@ use crate::{
 };
 
 pub(super) async fn exchange(line: Http1Line, outgoing: Outgoing) -> Result<Exchanged, Unanswered> {
-    let Outgoing { request, switch, aside, version } = outgoing;
-    let (mut head, body) = request.into_parts();
+    let Outgoing { mut request, switch, aside, version } = outgoing;
     // An HTTP/2 client's request is repeated to an HTTP/1 server as HTTP/1.1.
-    headers::toward_http1(&mut head, if version == Version::HTTP_10 { version } else { Version::HTTP_11 });
-    let mut request = Request::from_parts(head, body);
+    headers::toward_http1(&mut request, if version == Version::HTTP_10 { version } else { Version::HTTP_11 });
     let mut handshake = None;
     let switching = match switch {
         Switch::No => Switching::No,

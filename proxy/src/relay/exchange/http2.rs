@@ -27,23 +27,22 @@ use crate::{
 };
 
 pub(super) async fn exchange(client: &Client, mesh: bool, outgoing: Outgoing) -> Result<Exchanged, Unanswered> {
-    let Outgoing { request, switch, aside, .. } = outgoing;
-    let (mut head, body) = request.into_parts();
-    headers::toward_http2(&mut head);
+    let Outgoing { mut request, switch, aside, .. } = outgoing;
+    headers::toward_http2(&mut request);
     if switch != Switch::No {
         // What follows is no body, and may be longer than none.
-        head.headers.remove(CONTENT_LENGTH);
+        request.headers_mut().remove(CONTENT_LENGTH);
     }
     match &switch {
-        Switch::Upgrade(protocols) => hop::ask_upgrade(&mut head.headers, protocols.clone()),
-        Switch::Extended(protocol) => drop(head.extensions.insert(protocol.clone())),
-        Switch::Connect => headers::only_authority(&mut head),
+        Switch::Upgrade(protocols) => hop::ask_upgrade(request.headers_mut(), protocols.clone()),
+        Switch::Extended(protocol) => drop(request.extensions_mut().insert(protocol.clone())),
+        Switch::Connect => headers::only_authority(&mut request),
         Switch::No => {}
     }
-    let end = switch == Switch::No && body.is_end_stream();
-    let (receive, send) = match client.request(&head, end) {
+    let end = switch == Switch::No && request.body().is_end_stream();
+    let (receive, send) = match client.request(&request, end) {
         Ok(stream) => stream,
-        Err(error) => return Err(unanswered(&error, Some(Request::from_parts(head, body)))),
+        Err(error) => return Err(unanswered(&error, Some(request))),
     };
     if switch != Switch::No {
         return switched(switch, receive, &aside, send, mesh).await;
@@ -54,14 +53,20 @@ pub(super) async fn exchange(client: &Client, mesh: bool, outgoing: Outgoing) ->
         let asked = Asked { send, given_up: aside.given_up };
         return match answered {
             Ok(response) => Ok(Exchanged::Message(response.map(|()| Payload::answer(receive, Some(asked))), None)),
-            Err(error) => Err(unanswered(&error, Some(Request::from_parts(head, body)))),
+            Err(error) => Err(unanswered(&error, Some(request))),
         };
     }
-    let (body, kept) = replayable(body);
+    let (body, kept) = replayable(std::mem::take(request.body_mut()));
     match answer_while_sending(&receive, &aside, body, send).await {
         Ok((response, asked)) => Ok(Exchanged::Message(response.map(|()| Payload::answer(receive, asked)), None)),
         // Nobody sends any more when there is no answer.
-        Err(error) => Err(unanswered(&error, kept.again().map(|body| Request::from_parts(head, body)))),
+        Err(error) => {
+            let whole = kept.again().map(|body| {
+                *request.body_mut() = body;
+                request
+            });
+            Err(unanswered(&error, whole))
+        }
     }
 }
 
@@ -126,12 +131,10 @@ async fn answer_while_sending(
     Ok((response, asked))
 }
 
-fn unanswered(error: &Error, kept: Option<Request<Payload>>) -> Unanswered {
+fn unanswered(error: &Error, kept: Option<Box<Request<Payload>>>) -> Unanswered {
     let detail = format!("the server broke the request off: {error}");
     match (kept, error) {
-        (Some(request), _) if error.is_untouched() => {
-            Unanswered::Unsent(Refusal::new(Reason::ServerAborted, detail), Box::new(request))
-        }
+        (Some(request), _) if error.is_untouched() => Unanswered::Unsent(Refusal::new(Reason::ServerAborted, detail), request),
         (_, Error::Reset { code, by: By::Peer, .. }) => Unanswered::Reset(Refusal::midway(Reason::ServerAborted, detail), *code),
         // We found fault with what came.
         (_, Error::Reset { by: By::Us, .. } | Error::Goodbye { by: By::Us, .. }) => {

@@ -17,7 +17,7 @@ use crate::{
 /// A request on its way out.
 pub struct Outgoing {
     /// The message.
-    pub request: Request<Payload>,
+    pub request: Box<Request<Payload>>,
     /// What it asks for besides an answer.
     pub switch: Switch,
     /// What is told beside it.
