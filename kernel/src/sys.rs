@@ -1,4 +1,4 @@
-//! The only `unsafe` of the project: two system calls that rustix leaves to its callers.
+//! The only `unsafe` of the project: two system calls that rustix leaves to its callers, and one of the allocator's.
 
 #![allow(unsafe_code)]
 
@@ -41,4 +41,12 @@ pub(crate) fn switch_on(socket: BorrowedFd<'_>, option: Refusals) -> io::Result<
     let done =
         unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_NETLINK, option as c_int, (&raw const on).cast(), length) };
     if done == 0 { Ok(()) } else { Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)) }
+}
+
+/// Has mimalloc give the kernel what the calling thread's heap does not use. Where another allocator is in use it has nothing
+/// to do.
+#[cfg(feature = "heap")]
+pub(crate) fn collect() {
+    // SAFETY: it is called through C and has no other conditions: any thread may call it at any time.
+    unsafe { libmimalloc_sys::mi_collect(true) };
 }

@@ -249,6 +249,7 @@ async fn carry(walk: &Walk, told: &Told, client: Pipe, server: Opened) {
     let edge = walk.edge(told, &chosen);
     recorder.on(Event::Opened { edge: &edge });
     let carried = relay::bytes(client, pipe).await;
+    walk.world.tide.stir();
     let took = clock::now().saturating_duration_since(since);
     let server_name = told.server_name.as_deref();
     recorder.on(Event::Closed { edge: &edge, server_name, took, sent: carried.sent, received: carried.received });
@@ -257,6 +258,7 @@ async fn carry(walk: &Walk, told: &Told, client: Pipe, server: Opened) {
 /// Carries one request to an endpoint, and its answer back.
 async fn forward(walk: Rc<Walk>, mut call: Call) -> Answer {
     let began = clock::now();
+    walk.world.tide.stir();
     let request = &mut call.request;
     let told = walk.introduction(request.headers_mut());
     if told.absolute {

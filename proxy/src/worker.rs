@@ -54,6 +54,8 @@ pub fn run(given: Given, doors: impl FnOnce() -> anyhow::Result<Vec<Door>>) -> a
             tokio::task::spawn_local(accept::serve(door, world.clone(), move |conn| corridor::walk(conn, side, walked.clone())));
         }
         tokio::task::spawn_local(follow(world.clone()));
+        let shore = world.clone();
+        tokio::task::spawn_local(async move { shore.tide.ebb().await });
         leave(&world).await;
         Ok(())
     })
@@ -73,6 +75,7 @@ fn world(given: Given) -> World {
         lines: connect::Lines::default(),
         memory: Default::default(),
         occupancy: Default::default(),
+        tide: Default::default(),
         settings,
         snapshots,
         identity,

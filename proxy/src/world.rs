@@ -11,6 +11,7 @@ use crate::{
     drain::{Drain, Occupancy},
     events::{Party, Recorder},
     snapshot::{Endpoint, Reader},
+    tide::Tide,
 };
 
 /// One worker's world. It never leaves its thread, so nothing in it is locked but what is shared on purpose.
@@ -38,6 +39,8 @@ pub struct World {
     pub drain: Drain,
     /// Who is still inside.
     pub occupancy: Occupancy,
+    /// Told when work begins and ends.
+    pub tide: Tide,
 }
 
 impl World {

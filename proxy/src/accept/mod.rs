@@ -105,12 +105,14 @@ where
         match admit(stream, &door, &world) {
             Ok(accepted) => {
                 let guest = world.occupancy.enter();
+                world.tide.stir();
                 let (walk, world) = (walk.clone(), world.clone());
                 tokio::task::spawn_local(async move {
                     if let Err(refusal) = walk(accepted).await {
                         report(direction, &refusal, &world);
                     }
                     drop(guest);
+                    world.tide.stir();
                 });
             }
             Err(refusal) => report(direction, &refusal, &world),
