@@ -127,13 +127,15 @@ fn admit(stream: TcpStream, door: &Door, world: &World) -> Result<Accepted, Refu
     }
     let gone = |error: io::Error| Refusal::new(Reason::ClientAborted, format!("the client left at once: {error}"));
     let client = stream.peer_addr().map_err(gone)?;
-    let destination = match door.destination {
-        Some(destination) => destination,
-        None => original::destination(&stream)?,
+    // Where it was dialled to, and where it goes: the same only where it was redirected. Two connections may come from one port,
+    // if they were dialled to different places.
+    let (dialled, destination) = match door.destination {
+        Some(destination) => (stream.local_addr().map_err(gone)?, destination),
+        None => original::destination(&stream).map(|original| (original, original))?,
     };
-    if world.dials.contains(client, destination) {
+    if world.dials.contains(client, dialled) {
         let detail = format!(
-            "our own connection to {destination} was redirected back to us: the redirect rules do not exempt this proxy (see `weft-proxy init`)"
+            "our own connection to {dialled} came back to us: the redirect rules do not exempt this proxy (see `weft-proxy init`)"
         );
         return Err(Refusal::new(Reason::RedirectLoop, detail));
     }
