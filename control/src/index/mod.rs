@@ -94,13 +94,13 @@ impl Index {
         let mut touched: Touched = service.addresses.iter().map(|address| Subject::Address(*address)).collect();
         touched.insert(Subject::Service(service.key.clone()));
         for slice in self.slices(&service.key) {
-            touched.extend(self.members(slice));
+            touched.extend(self.seen_through_members(&members(slice)));
         }
         touched
     }
 
     fn put_slice(&mut self, slice: Slice) -> Touched {
-        let before = self.slices.get(&slice.key).map(|before| (before.ports.clone(), self.members(before)));
+        let before = self.slices.get(&slice.key).map(|before| (before.ports.clone(), members(before)));
         let mut touched = self.remove_slice(&slice.key);
         for endpoint in &slice.endpoints {
             self.slices_by_address.insert(endpoint.address, &slice.key);
@@ -110,21 +110,22 @@ impl Index {
         }
         self.slices_by_service.insert(slice.service.clone(), &slice.key);
         touched.insert(Subject::Service(slice.service.clone()));
-        let now = self.members(&slice);
-        match before {
+        let now = members(&slice);
+        let changed = match before {
             // Who became ready or is leaving is nothing to the members themselves.
-            Some((ports, before)) if ports == slice.ports => touched.extend(before.symmetric_difference(&now).cloned()),
-            Some((_, before)) => touched.extend(before.union(&now).cloned()),
-            None => touched.extend(now),
-        }
+            Some((ports, before)) if ports == slice.ports => &before ^ &now,
+            Some((_, before)) => &before | &now,
+            None => now,
+        };
+        touched.extend(self.seen_through_members(&changed));
         self.slices.insert(slice.key.clone(), slice);
         touched
     }
 
     fn delete_slice(&mut self, key: &Key) -> Touched {
-        let left = self.slices.get(key).map(|slice| self.members(slice)).unwrap_or_default();
+        let left = self.slices.get(key).map(members).unwrap_or_default();
         let mut touched = self.remove_slice(key);
-        touched.extend(left);
+        touched.extend(self.seen_through_members(&left));
         touched
     }
 
@@ -140,18 +141,19 @@ impl Index {
         Touched::from([Subject::Service(slice.service)])
     }
 
-    /// The endpoints of a slice, as pods and addresses: both those that it names and those of the pods that they are.
-    fn members(&self, slice: &Slice) -> Touched {
-        let mut members = Touched::new();
-        for Endpoint { address, pod, .. } in &slice.endpoints {
-            members.insert(Subject::Address(*address));
-            members.extend(pod.iter().cloned().map(Subject::Pod));
+    /// Members of a slice are seen as the pods and at the addresses that it names, and at those of the pods that they are. Two
+    /// pods on the network of their host have one address: it is seen through each of them.
+    fn seen_through_members(&self, members: &BTreeSet<Member>) -> Touched {
+        let mut touched = Touched::new();
+        for (address, pod) in members {
+            touched.insert(Subject::Address(*address));
+            touched.extend(pod.iter().cloned().map(Subject::Pod));
             for pod in pod.iter().filter_map(|pod| self.pods.get(pod)).chain(self.pods_at(*address)) {
-                members.insert(Subject::Pod(pod.key.clone()));
-                members.extend(pod.addresses.iter().map(|address| Subject::Address(*address)));
+                touched.insert(Subject::Pod(pod.key.clone()));
+                touched.extend(pod.addresses.iter().map(|address| Subject::Address(*address)));
             }
         }
-        members
+        touched
     }
 
     fn put_pod(&mut self, pod: Pod) -> Touched {
@@ -188,6 +190,13 @@ impl Index {
         }
         touched
     }
+}
+
+/// An endpoint, whatever state it is in: its address, and the pod that it is.
+type Member = (IpAddr, Option<Key>);
+
+fn members(slice: &Slice) -> BTreeSet<Member> {
+    slice.endpoints.iter().map(|endpoint| (endpoint.address, endpoint.pod.clone())).collect()
 }
 
 /// Looking up.
@@ -317,6 +326,16 @@ pub(crate) mod tests {
         index.apply(Object::Pod(pod("b", "10.77.0.5")));
         index.delete(&(Kind::Pod, key("b")));
         assert_eq!(index.pods_at("10.77.0.5".parse().unwrap()).next().unwrap().key, key("a"));
+    }
+
+    #[test]
+    fn an_address_of_two_pods_is_touched_when_another_of_them_is_the_member() {
+        let mut index = Index::default();
+        index.apply(Object::Pod(pod("a", "10.77.0.5")));
+        index.apply(Object::Pod(pod("b", "10.77.0.5")));
+        index.apply(Object::Slice(slice("cart", vec![endpoint("b", "10.77.0.9")])));
+        let touched = index.apply(Object::Slice(slice("cart", vec![endpoint("a", "10.77.0.9")])));
+        assert!(touched.contains(&address("10.77.0.5")), "{touched:?}");
     }
 
     #[test]
