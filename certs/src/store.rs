@@ -166,6 +166,7 @@ impl Identity {
         // A resumed session skips the verifier: it would outlive its certificate, and a change of roots.
         config.resumption = Resumption::disabled();
         config.enable_sni = false;
+        config.enable_secret_extraction = alpn == tls::MESH_ALPN;
         Arc::new(config)
     }
 }
@@ -254,6 +255,8 @@ fn server(
     config.alpn_protocols = vec![alpn.to_vec()];
     // No tickets: see `Identity::client`.
     config.send_tls13_tickets = 0;
+    // Records of the mesh are made by the proxy itself: it asks for the keys, which stay in its process.
+    config.enable_secret_extraction = alpn == tls::MESH_ALPN;
     // Nothing would be kept in the memory that rustls sets aside for sessions: 31 kB per configuration.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(Arc::new(config))

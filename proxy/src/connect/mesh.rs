@@ -9,7 +9,6 @@ use certs::{
 };
 use http::{Method, Request, StatusCode, Uri, uri::Authority};
 use rustls_pki_types::ServerName;
-use tokio_rustls::TlsConnector;
 
 use super::{Pipe, multiplex, tcp};
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
     http2::Client,
     refusal::{Reason, Refusal},
     snapshot::Endpoint,
-    tls::MeshTls,
+    tls,
     world::World,
 };
 
@@ -32,15 +31,15 @@ pub(super) async fn connect(endpoint: Arc<Endpoint>, world: Rc<World>) -> Result
     let patience = world.settings.connect_timeout;
     let opening = async {
         let (stream, dial) = tcp::dial(address, &world).await?;
-        let connector = TlsConnector::from(identity.mesh_client(expected));
         // Peers are told by their SPIFFE ID; an address as server name keeps SNI off the wire.
-        let stream = connector.connect(ServerName::from(address.ip()), stream).await.map_err(|error| refuse(address, &error))?;
-        if stream.get_ref().1.alpn_protocol() != Some(MESH_ALPN) {
+        let stream = tls::connect(stream, identity.mesh_client(expected), ServerName::from(address.ip())).await;
+        let stream = stream.map_err(|error| refuse(address, &error))?;
+        if stream.agreed() != Some(MESH_ALPN) {
             let detail = format!("{address} proved its identity, and does not agree to speak the mesh's protocol");
             return Err(Refusal::new(Reason::ServerCertificate, detail));
         }
         world.recorder.on(Event::Handshake { direction: Direction::Outbound });
-        Ok(multiplex::open(address, MeshTls::from(stream), dial, &world.settings.limits))
+        Ok(multiplex::open(address, stream, dial, &world.settings.limits))
     };
     tokio::time::timeout(patience, opening).await.unwrap_or_else(|_| {
         let seconds = patience.as_secs_f32();

@@ -4,13 +4,12 @@ use std::io;
 
 use certs::{name::SpiffeId, tls::MESH_ALPN, verify};
 use rustls::server::{Accepted, Acceptor};
-use tokio_rustls::StartHandshake;
 
 use super::Peeked;
 use crate::{
     events::{Direction, Event},
     refusal::{Reason, Refusal},
-    tls::MeshTls,
+    tls::{self, MeshTls},
     world::World,
 };
 
@@ -25,7 +24,7 @@ pub(super) struct Hello {
 pub(super) enum Reading {
     NeedMore,
     /// It offers the mesh's ALPN.
-    Mesh(Box<Accepted>),
+    Mesh,
     /// The app's own TLS, with the name of the server it is for if it says one; or something that only began like TLS.
     Other(Option<Box<str>>),
 }
@@ -40,9 +39,7 @@ impl Hello {
             }
             match self.acceptor.accept() {
                 Ok(None) => {}
-                Ok(Some(accepted)) if offers_mesh(&accepted) && self.read == seen.len() => {
-                    return Reading::Mesh(Box::new(accepted));
-                }
+                Ok(Some(accepted)) if offers_mesh(&accepted) => return Reading::Mesh,
                 Ok(Some(accepted)) => return Reading::Other(accepted.client_hello().server_name().map(Box::from)),
                 Err(_) => return Reading::Other(None),
             }
@@ -56,18 +53,17 @@ fn offers_mesh(accepted: &Accepted) -> bool {
 }
 
 /// Ends mesh TLS: from here on the peer has proved who it is.
-pub(super) async fn finish(hello: Accepted, client: Peeked, world: &World) -> Result<MeshTls, Refusal> {
+pub(super) async fn finish(client: Peeked, world: &World) -> Result<MeshTls, Refusal> {
     let Some(identity) = world.identity.current() else {
         return Err(Refusal::new(Reason::NoIdentity, "a peer asked for mesh TLS, and this proxy holds no certificate yet"));
     };
-    // The bytes read so far are all inside `hello`: `Hello::read` insists on it.
-    let (_, stream) = client.into_parts();
-    let handshake = StartHandshake::from_parts(hello, stream).into_stream(identity.mesh_server());
+    let (seen, stream) = client.into_parts();
+    let handshake = tls::accept(stream, identity.mesh_server(), &seen);
     let patience = world.settings.handshake_timeout;
     match tokio::time::timeout(patience, handshake).await {
         Ok(Ok(stream)) => {
             world.recorder.on(Event::Handshake { direction: Direction::Inbound });
-            Ok(stream.into())
+            Ok(stream)
         }
         Ok(Err(error)) => Err(refuse(&error)),
         Err(_) => {
@@ -82,8 +78,8 @@ pub(super) async fn finish(hello: Accepted, client: Peeked, world: &World) -> Re
 /// # Errors
 /// Its certificate does not name exactly one identity; the handshake has checked that already.
 pub fn peer(peer: &MeshTls) -> Result<SpiffeId, Refusal> {
-    let certificate = peer.certificates().and_then(<[_]>::first);
-    let certificate = certificate.ok_or_else(|| Refusal::new(Reason::ClientCertificate, "the peer showed no certificate"))?;
+    let certificate =
+        peer.certificate().ok_or_else(|| Refusal::new(Reason::ClientCertificate, "the peer showed no certificate"))?;
     verify::peer_id(certificate)
         .map_err(|why| Refusal::new(Reason::ClientCertificate, format!("the peer's certificate is refused: {why}")))
 }

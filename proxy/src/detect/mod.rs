@@ -119,7 +119,7 @@ pub async fn protocol<S: MaySpeakFirst>(
         }
     };
     Ok(match first {
-        FirstWord::Mesh(hello) => Detected::Mesh(Box::pin(mesh_tls::finish(*hello, client, world)).await?),
+        FirstWord::Mesh => Detected::Mesh(Box::pin(mesh_tls::finish(client, world)).await?),
         FirstWord::Http(version) => {
             world.memory.heard(destination, true);
             Detected::Requests { client, version }
@@ -135,7 +135,7 @@ pub async fn protocol<S: MaySpeakFirst>(
 
 /// Who spoke first, and what it was.
 enum FirstWord<S> {
-    Mesh(Box<rustls::server::Accepted>),
+    Mesh,
     Http(HttpVersion),
     Bytes(Option<S>, Option<Box<str>>),
 }
@@ -143,7 +143,7 @@ enum FirstWord<S> {
 /// What the client's bytes amount to.
 enum Judged {
     NeedMore,
-    Mesh(Box<rustls::server::Accepted>),
+    Mesh,
     Http(HttpVersion),
     Bytes(Option<Box<str>>),
 }
@@ -164,7 +164,7 @@ async fn from_client<S>(client: &mut Peeked, expected: Expected, patience: Durat
             // Where HTTP is declared its own parser may as well judge what else it is.
             Judged::NeedMore if !begins_tls_or_http2(client.seen()) => return Ok(FirstWord::Http(HttpVersion::One)),
             Judged::NeedMore => {}
-            Judged::Mesh(accepted) => return Ok(FirstWord::Mesh(accepted)),
+            Judged::Mesh => return Ok(FirstWord::Mesh),
             Judged::Http(version) => return Ok(FirstWord::Http(version)),
             Judged::Bytes(name) => return Ok(FirstWord::Bytes(None, name)),
         }
@@ -200,9 +200,9 @@ fn judge(client: &Peeked, read: io::Result<usize>, hello: &mut mesh_tls::Hello, 
         (Verdict::NeedMore, _) => Judged::NeedMore,
         (Verdict::Tls, _) => match hello.read(client.seen()) {
             mesh_tls::Reading::NeedMore if read > 0 => Judged::NeedMore,
-            mesh_tls::Reading::Mesh(accepted) if expected.mesh => Judged::Mesh(accepted),
+            mesh_tls::Reading::Mesh if expected.mesh => Judged::Mesh,
             mesh_tls::Reading::Other(name) => Judged::Bytes(name),
-            mesh_tls::Reading::NeedMore | mesh_tls::Reading::Mesh(_) => Judged::Bytes(None),
+            mesh_tls::Reading::NeedMore | mesh_tls::Reading::Mesh => Judged::Bytes(None),
         },
         (_, Protocol::Opaque) => Judged::Bytes(None),
         (Verdict::Http1, _) => Judged::Http(HttpVersion::One),

@@ -80,7 +80,7 @@ pub(super) async fn race<S: MaySpeakFirst>(
                 greeting = expected.mesh && client.seen().first() == Some(&0x16);
                 deadline = Some(if greeting { deadline.unwrap_or_else(|| in_time(patience)) } else { in_time(PAUSE) });
             }
-            Judged::Mesh(accepted) => return Ok(FirstWord::Mesh(accepted)),
+            Judged::Mesh => return Ok(FirstWord::Mesh),
             Judged::Http(version) => return Ok(FirstWord::Http(version)),
             Judged::Bytes(name) => {
                 return match server {

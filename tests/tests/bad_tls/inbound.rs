@@ -105,7 +105,7 @@ socketserver.ThreadingTCPServer(('0.0.0.0', 2525), Greeter).serve_forever()
 ";
 
 /// Held for as long as a handshake may last.
-const PATIENCE: &[Case] = &[("never finishes", "closed closed closed", "client_slow=3")];
+const PATIENCE: &[Case] = &[("never finishes", "closed closed closed", "malformed_tls=1 client_slow=2")];
 
 #[test]
 fn bad_tls_to_a_meshed_pod_is_refused_with_its_reason_and_the_apps_own_is_carried() {

@@ -1,0 +1,173 @@
+//! A connection over mesh TLS: large reads, large writes, and nothing held while nothing moves.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt, io,
+    task::{Context, Poll, ready},
+};
+
+use bytes::BytesMut;
+use rustls_pki_types::CertificateDer;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use super::{record::Fault, session::Session};
+use crate::{http2::Transport, socket};
+
+/// Room for one read: several of TLS's largest records.
+const READ: usize = 128 * 1024;
+
+/// Bytes that may be sealed and not sent yet.
+const SEALED_MAX: usize = 256 * 1024;
+
+thread_local! {
+    /// Where every connection of this thread reads into.
+    static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
+
+    /// Room to seal into, lent to whichever connection of this thread writes, until all of it was sent.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A connection over mesh TLS, its handshake done.
+pub struct MeshTls {
+    stream: TcpStream,
+    session: Box<Session>,
+    agreed: Option<Vec<u8>>,
+    certificate: Option<CertificateDer<'static>>,
+    /// Data that came with the handshake.
+    early: BytesMut,
+    /// The beginning of a record whose end has not come.
+    partial: Vec<u8>,
+    sealed: Vec<u8>,
+    /// How much of it was sent.
+    sent: usize,
+    /// The peer has said goodbye, and so have we.
+    closed: bool,
+    closing: bool,
+}
+
+impl MeshTls {
+    /// A connection on which `partial` was read and not used.
+    pub(super) fn new(
+        stream: TcpStream,
+        session: Session,
+        agreed: Option<Vec<u8>>,
+        certificate: Option<CertificateDer<'static>>,
+        partial: Vec<u8>,
+        early: BytesMut,
+    ) -> Self {
+        let session = Box::new(session);
+        let (sealed, sent) = (Vec::new(), 0);
+        Self { stream, session, agreed, certificate, early, partial, sealed, sent, closed: false, closing: false }
+    }
+
+    /// The application protocol that both ends agreed on (RFC 7301).
+    pub fn agreed(&self) -> Option<&[u8]> {
+        self.agreed.as_deref()
+    }
+
+    /// The certificate with which the peer has proved who it is.
+    pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.certificate.as_ref()
+    }
+
+    /// Opens what was read, and answers what has to be answered.
+    fn open(&mut self, records: &[u8], input: &mut BytesMut) -> io::Result<()> {
+        let before = self.sealed.len();
+        let opened = self.session.open(records, input, &mut self.sealed);
+        if let Err(Fault::Found(alert)) = opened {
+            self.session.complain(alert, &mut self.sealed);
+        }
+        if self.sealed.len() > before {
+            // Nobody else knows that there is something to be said. What the kernel does not take goes with what is said next.
+            self.send()?;
+        }
+        let opened = opened.map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault))?;
+        self.closed = opened.closed;
+        self.partial = records[opened.used..].to_vec();
+        Ok(())
+    }
+
+    fn borrow_spare(&mut self) {
+        if self.sealed.capacity() == 0 {
+            self.sealed = SPARE.take();
+        }
+    }
+
+    /// Sends what is sealed, as far as the kernel takes it.
+    fn send(&mut self) -> io::Result<()> {
+        while self.sent < self.sealed.len() {
+            match self.stream.try_write(&self.sealed[self.sent..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => self.sent += written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        self.sent = 0;
+        self.sealed.clear();
+        SPARE.set(std::mem::take(&mut self.sealed));
+        Ok(())
+    }
+}
+
+impl Transport for MeshTls {
+    fn poll_read(&mut self, input: &mut BytesMut, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let before = input.len();
+        if !self.early.is_empty() {
+            input.unsplit(std::mem::take(&mut self.early));
+        }
+        loop {
+            if input.len() > before || self.closed {
+                return Poll::Ready(Ok(input.len() - before));
+            }
+            ready!(ROOM.with_borrow_mut(|room| {
+                let kept = self.partial.len();
+                let (begin, rest) = room.split_at_mut(kept);
+                let length = ready!(socket::poll_read(&self.stream, rest, cx))?;
+                begin.copy_from_slice(&self.partial);
+                if length == 0 {
+                    // Without a goodbye it may be somebody else who cut it off.
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+                Poll::Ready(self.open(&room[..kept + length], input))
+            }))?;
+        }
+    }
+
+    fn poll_write(&mut self, out: &[u8], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.sealed.len() - self.sent >= SEALED_MAX {
+            ready!(self.poll_flush(cx))?;
+        }
+        self.borrow_spare();
+        let taken = out.len().min(SEALED_MAX / 2);
+        self.session.seal(&out[..taken], &mut self.sealed).map_err(io::Error::other)?;
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            self.send()?;
+            if self.sealed.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.stream.poll_write_ready(cx))?;
+        }
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.closing {
+            self.closing = true;
+            self.borrow_spare();
+            self.session.close(&mut self.sealed).map_err(io::Error::other)?;
+        }
+        ready!(self.poll_flush(cx))?;
+        Poll::Ready(SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write))
+    }
+}
+
+impl fmt::Debug for MeshTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MeshTls").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
