@@ -57,8 +57,10 @@ impl Tide {
 
 /// Bytes of memory that this process holds; `None` where `/proc` is not there.
 fn resident() -> Option<usize> {
-    let pages: usize = fs::read_to_string("/proc/self/statm").ok()?.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * rustix::param::page_size())
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: usize = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024)
 }
 
 #[cfg(test)]
