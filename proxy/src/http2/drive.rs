@@ -62,7 +62,7 @@ impl<IO: Transport> Driver<IO> {
             // Whoever was woken by it speaks first: what all of them have to say goes out in one piece.
             let core = &mut *self.conn.borrow_mut();
             // What waited for the transport already waits again: this call may be the one that was to tell it to go on.
-            if core.was_stirred() || !core.out.is_empty() || self.unflushed {
+            if core.was_stirred() || !core.out.is_empty() || self.unflushed || core.is_finished() {
                 cx.waker().wake_by_ref();
             }
             return Poll::Pending;

@@ -14,15 +14,15 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use super::{
     MeshTls,
-    record::Alert,
+    record::{self, Alert},
     session::{Keys, Session},
 };
 
 /// Room for one read: all that one side says at once, as a rule.
 const READ: usize = 4096;
 
-/// Bytes that may wait for the end of a message. A chain of certificates is by far the largest.
-const INPUT_MAX: usize = 256 * 1024;
+/// Bytes that may wait for the end of a message. A chain of certificates is by far the largest, and rustls takes 64 KiB of it.
+const INPUT_MAX: usize = 96 * 1024;
 
 /// The client's side, toward a server called `name`.
 ///
@@ -158,13 +158,32 @@ impl<S: Side> Shaking<S> {
 
     /// What is left of it.
     fn end(self, stream: TcpStream) -> Result<MeshTls, Error> {
+        let agreed = self.side.alpn_protocol().map(<[u8]>::to_vec);
+        let certificate =
+            self.side.peer_certificates().and_then(<[_]>::first).map(|certificate| certificate.clone().into_owned());
+        let Left { session, partial, early } = self.leave()?;
+        Ok(MeshTls::new(stream, session, agreed, certificate, partial, early))
+    }
+
+    pub(super) fn leave(self) -> Result<Left, Error> {
         let Self { side, input, early, .. } = self;
-        let agreed = side.alpn_protocol().map(<[u8]>::to_vec);
-        let certificate = side.peer_certificates().and_then(<[_]>::first).map(|certificate| certificate.clone().into_owned());
+        // Only the beginning of a record may be left: of anything else rustls has opened a part in place.
+        if !matches!(record::split(&input), Ok(None)) {
+            return Err(Error::General(String::from("the peer's handshake ends in the middle of a message")));
+        }
         let (secrets, keys) = side.leave()?;
         let session = Session::new(secrets, keys).map_err(|alert: Alert| Error::General(alert.to_string()))?;
-        Ok(MeshTls::new(stream, session, agreed, certificate, input, early))
+        Ok(Left { session, partial: input, early })
     }
+}
+
+/// What a handshake leaves behind.
+pub(super) struct Left {
+    pub(super) session: Session,
+    /// The beginning of a record.
+    pub(super) partial: Vec<u8>,
+    /// Data that came with the peer's last message.
+    pub(super) early: BytesMut,
 }
 
 /// Appends a message to `out`.

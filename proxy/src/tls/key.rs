@@ -6,7 +6,6 @@ use rustls::ConnectionTrafficSecrets;
 use super::record::{Alert, HEAD, Record, TAG};
 
 /// A key, and how often it was used.
-#[derive(Debug)]
 pub(super) struct Key {
     aead: LessSafeKey,
     iv: [u8; 12],

@@ -44,6 +44,8 @@ pub(super) struct Session {
     send: Key,
     receive: Key,
     keys: Box<dyn Keys>,
+    /// The peer wants us to go on to the next key before we send data again.
+    owed: bool,
     /// Records in a row that carried no data.
     fruitless: u32,
 }
@@ -60,15 +62,14 @@ pub(super) struct Opened {
 impl Session {
     pub(super) fn new(secrets: ExtractedSecrets, keys: Box<dyn Keys>) -> Result<Self, Alert> {
         let ExtractedSecrets { tx, rx } = secrets;
-        Ok(Self { send: Key::new(tx)?, receive: Key::new(rx)?, keys, fruitless: 0 })
+        Ok(Self { send: Key::new(tx)?, receive: Key::new(rx)?, keys, owed: false, fruitless: 0 })
     }
 
-    /// Opens all whole records that `records` begins with, and appends their data to `input`. What has to be answered to them is
-    /// appended to `out`.
-    pub(super) fn open(&mut self, records: &[u8], input: &mut BytesMut, out: &mut Vec<u8>) -> Result<Opened, Fault> {
+    /// Opens all whole records that `records` begins with, and appends their data to `input`.
+    pub(super) fn open(&mut self, records: &[u8], input: &mut BytesMut) -> Result<Opened, Fault> {
         let mut left = records;
         while let Some((record, rest)) = record::split(left)? {
-            let closed = self.open_one(record, input, out)?;
+            let closed = self.open_one(record, input)?;
             left = rest;
             if closed {
                 return Ok(Opened { used: records.len(), closed });
@@ -78,7 +79,7 @@ impl Session {
     }
 
     /// Opens one record. Says whether it was the goodbye.
-    fn open_one(&mut self, record: Record<'_>, input: &mut BytesMut, out: &mut Vec<u8>) -> Result<bool, Fault> {
+    fn open_one(&mut self, record: Record<'_>, input: &mut BytesMut) -> Result<bool, Fault> {
         let begin = input.len();
         input.resize(begin + record.sealed.len().saturating_sub(TAG), 0);
         let opened = self.receive.open(record, &mut input[begin..]);
@@ -103,13 +104,13 @@ impl Session {
         match kind {
             kind::DATA => Ok(false),
             kind::ALERT => alerted(&content),
-            kind::HANDSHAKE => Ok(self.messages(&content, out).map(|()| false)?),
+            kind::HANDSHAKE => Ok(self.messages(&content).map(|()| false)?),
             _ => Err(Alert::UnexpectedMessage.into()),
         }
     }
 
     /// Handshake messages after the handshake (section 4.6).
-    fn messages(&mut self, mut content: &[u8], out: &mut Vec<u8>) -> Result<(), Alert> {
+    fn messages(&mut self, mut content: &[u8]) -> Result<(), Alert> {
         if content.is_empty() {
             return Err(Alert::UnexpectedMessage);
         }
@@ -123,9 +124,8 @@ impl Session {
                 (KEY_UPDATE, _) if !rest.is_empty() => return Err(Alert::UnexpectedMessage),
                 (KEY_UPDATE, [asked @ 0..=1]) => {
                     self.receive = Key::new(self.keys.next_to_receive().map_err(|_| Alert::InternalError)?)?;
-                    if *asked == 1 {
-                        self.renew(out)?;
-                    }
+                    // However often it asks before we send again, one answer will do (section 4.6.3).
+                    self.owed |= *asked == 1;
                 }
                 (KEY_UPDATE, [_]) => return Err(Alert::IllegalParameter),
                 (KEY_UPDATE, _) => return Err(Alert::DecodeError),
@@ -139,7 +139,7 @@ impl Session {
     /// Seals `data` in as many records as it takes, after what `out` holds already.
     pub(super) fn seal(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), Alert> {
         for piece in data.chunks(DATA_MAX) {
-            if self.send.used() >= RECORDS_MAX {
+            if self.owed || self.send.used() >= RECORDS_MAX {
                 self.renew(out)?;
             }
             self.seal_one(kind::DATA, piece, out)?;
@@ -162,6 +162,11 @@ impl Session {
     pub(super) fn renew(&mut self, out: &mut Vec<u8>) -> Result<(), Alert> {
         let not_asked = 0;
         self.seal_one(kind::HANDSHAKE, &[KEY_UPDATE, 0, 0, 1, not_asked], out)?;
+        self.owed = false;
+        self.next_key()
+    }
+
+    pub(super) fn next_key(&mut self) -> Result<(), Alert> {
         self.send = Key::new(self.keys.next_to_send().map_err(|_| Alert::InternalError)?)?;
         Ok(())
     }

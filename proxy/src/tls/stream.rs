@@ -17,7 +17,7 @@ use crate::{http2::Transport, socket};
 /// Room for one read: several of TLS's largest records.
 const READ: usize = 128 * 1024;
 
-/// Bytes that may be sealed and not sent yet.
+/// Bytes sealed and not all sent beyond which nothing else is sealed.
 const SEALED_MAX: usize = 256 * 1024;
 
 thread_local! {
@@ -71,16 +71,13 @@ impl MeshTls {
         self.certificate.as_ref()
     }
 
-    /// Opens what was read, and answers what has to be answered.
+    /// Opens what was read.
     fn open(&mut self, records: &[u8], input: &mut BytesMut) -> io::Result<()> {
-        let before = self.sealed.len();
-        let opened = self.session.open(records, input, &mut self.sealed);
+        let opened = self.session.open(records, input);
         if let Err(Fault::Found(alert)) = opened {
             self.session.complain(alert, &mut self.sealed);
-        }
-        if self.sealed.len() > before {
-            // Nobody else knows that there is something to be said. What the kernel does not take goes with what is said next.
-            self.send()?;
+            // Nobody comes back here: what the kernel does not take is lost.
+            let _ = self.send();
         }
         let opened = opened.map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault))?;
         self.closed = opened.closed;
@@ -96,6 +93,9 @@ impl MeshTls {
 
     /// Sends what is sealed, as far as the kernel takes it.
     fn send(&mut self) -> io::Result<()> {
+        if self.sealed.is_empty() {
+            return Ok(());
+        }
         while self.sent < self.sealed.len() {
             match self.stream.try_write(&self.sealed[self.sent..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -136,7 +136,8 @@ impl Transport for MeshTls {
     }
 
     fn poll_write(&mut self, out: &[u8], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.sealed.len() - self.sent >= SEALED_MAX {
+        // What was sent of it is held until all of it was.
+        if self.sealed.len() >= SEALED_MAX {
             ready!(self.poll_flush(cx))?;
         }
         self.borrow_spare();

@@ -50,9 +50,10 @@ fn shaking<S: Side>(side: S) -> Shaking<S> {
 }
 
 fn session<S: Side>(shaking: Shaking<S>) -> Session {
-    assert!(shaking.input.is_empty() && shaking.out.is_empty() && shaking.early.is_empty());
-    let (secrets, keys) = shaking.side.leave().expect("secrets");
-    Session::new(secrets, keys).expect("a session")
+    assert!(shaking.out.is_empty());
+    let left = shaking.leave().expect("secrets");
+    assert!(left.partial.is_empty() && left.early.is_empty());
+    left.session
 }
 
 /// Our session with rustls' own other end.
@@ -76,7 +77,7 @@ fn shake_with<S: Side>(mut ours: Shaking<S>, mut theirs: Connection) -> (Session
         if done && !theirs.is_handshaking() {
             // Tickets, which follow the handshake: the session hears them as any client does.
             let mut session = session(ours);
-            assert!(session.open(&said, &mut BytesMut::new(), &mut Vec::new()).is_ok());
+            assert!(session.open(&said, &mut BytesMut::new()).is_ok());
             return (session, theirs);
         }
         ours.input.extend_from_slice(&said);
@@ -122,13 +123,13 @@ fn said(theirs: &mut Connection) -> Vec<u8> {
 
 /// Opens `wire` in pieces of `step` bytes, as sockets bring them.
 fn open_slowly(session: &mut Session, wire: &[u8], step: usize) -> Result<BytesMut, Fault> {
-    let (mut input, mut waiting, mut out) = (BytesMut::new(), Vec::new(), Vec::new());
+    let (mut input, mut waiting) = (BytesMut::new(), Vec::new());
     for piece in wire.chunks(step) {
         waiting.extend_from_slice(piece);
-        let Opened { used, .. } = session.open(&waiting, &mut input, &mut out)?;
+        let Opened { used, .. } = session.open(&waiting, &mut input)?;
         waiting.drain(..used);
     }
-    assert!(waiting.is_empty() && out.is_empty());
+    assert!(waiting.is_empty());
     Ok(input)
 }
 
@@ -164,7 +165,7 @@ proptest! {
         let place = place.index(wire.len());
         wire[place] ^= 1 << bit;
         let mut input = BytesMut::new();
-        let opened = server.open(&wire, &mut input, &mut Vec::new());
+        let opened = server.open(&wire, &mut input);
         prop_assert!(is_refused_or_waited_for(opened));
         prop_assert!(input.is_empty());
     }
@@ -178,7 +179,7 @@ proptest! {
             wire[..HEAD].copy_from_slice(&[kind::DATA, 3, 3, high, low]);
         }
         let mut input = BytesMut::new();
-        let opened = server.open(&wire, &mut input, &mut Vec::new());
+        let opened = server.open(&wire, &mut input);
         prop_assert!(is_refused_or_waited_for(opened));
         prop_assert!(input.is_empty());
     }
@@ -192,7 +193,7 @@ fn keys_are_renewed_by_either_end() {
             theirs.refresh_traffic_keys().expect("TLS 1.3");
             theirs.writer().write_all(b"after theirs").expect("memory does not fail");
             let (mut input, mut out) = (BytesMut::new(), Vec::new());
-            session.open(&said(&mut theirs), &mut input, &mut out).expect("a new key");
+            session.open(&said(&mut theirs), &mut input).expect("a new key");
             assert_eq!(&input[..], b"after theirs");
             session.renew(&mut out).expect("a new key");
             session.seal(b"after ours", &mut out).expect("a record");
@@ -202,14 +203,23 @@ fn keys_are_renewed_by_either_end() {
 }
 
 #[test]
-fn who_asks_for_a_new_key_gets_one_before_anything_else() {
+fn who_asks_for_a_new_key_gets_one_before_anything_else_however_often_he_asks() {
     let (mut client, mut server) = both();
-    let (mut wire, mut input, mut out) = (Vec::new(), BytesMut::new(), Vec::new());
-    client.seal_one(kind::HANDSHAKE, &[24, 0, 0, 1, 1], &mut wire).unwrap();
-    server.open(&wire, &mut input, &mut out).unwrap_or_else(|fault| panic!("{fault}"));
-    server.seal(b"data", &mut out).unwrap();
-    client.open(&out, &mut input, &mut Vec::new()).unwrap();
-    assert_eq!(&input[..], b"data");
+    let (mut input, mut out) = (BytesMut::new(), Vec::new());
+    for _ in 0..3 {
+        let mut wire = Vec::new();
+        client.seal(b"data", &mut wire).unwrap();
+        client.seal_one(kind::HANDSHAKE, &[24, 0, 0, 1, 1], &mut wire).unwrap();
+        client.next_key().unwrap();
+        server.open(&wire, &mut input).unwrap_or_else(|fault| panic!("{fault}"));
+    }
+    server.seal(b"answer", &mut out).unwrap();
+    server.seal(b"more", &mut out).unwrap();
+    // A record for the new key, and one for each piece.
+    assert_eq!(out.len(), 3 * (HEAD + 17) + 5 + 6 + 4);
+    input.clear();
+    client.open(&out, &mut input).unwrap();
+    assert_eq!(&input[..], b"answermore");
 }
 
 #[test]
@@ -224,7 +234,7 @@ fn a_goodbye_is_told_from_a_cut() {
     let mut wire = said(&mut theirs);
     wire.extend_from_slice(b"what follows means nothing");
     let mut input = BytesMut::new();
-    let opened = session.open(&wire, &mut input, &mut out).expect("a goodbye");
+    let opened = session.open(&wire, &mut input).expect("a goodbye");
     assert_eq!((opened, &input[..]), (Opened { used: wire.len(), closed: true }, &b"last"[..]));
 }
 
@@ -247,7 +257,7 @@ fn what_no_peer_should_send_is_refused_by_name() {
         let (mut client, mut server) = both();
         let (mut wire, mut input) = (Vec::new(), BytesMut::new());
         client.seal_one(kind, content, &mut wire).unwrap();
-        assert_eq!(server.open(&wire, &mut input, &mut Vec::new()), Err(fault), "{kind} {content:?}");
+        assert_eq!(server.open(&wire, &mut input), Err(fault), "{kind} {content:?}");
         assert!(input.is_empty());
     }
 }
@@ -257,11 +267,11 @@ fn padding_is_taken_off_and_too_much_content_refused() {
     let (mut client, mut server) = both();
     let (mut wire, mut input) = (Vec::new(), BytesMut::new());
     client.seal_one(0, b"padded\x17\0\0\0", &mut wire).unwrap();
-    server.open(&wire, &mut input, &mut Vec::new()).unwrap();
+    server.open(&wire, &mut input).unwrap();
     assert_eq!(&input[..], b"padded");
     wire.clear();
     client.seal_one(kind::DATA, &[1; DATA_MAX + 1], &mut wire).unwrap();
-    assert_eq!(server.open(&wire, &mut input, &mut Vec::new()), Err(Alert::RecordOverflow.into()));
+    assert_eq!(server.open(&wire, &mut input), Err(Alert::RecordOverflow.into()));
     assert_eq!(&input[..], b"padded");
 }
 
@@ -272,7 +282,7 @@ fn records_without_data_are_borne_for_a_while() {
     let mut send = |times: usize| {
         let mut wire = Vec::new();
         (0..times).for_each(|_| client.seal_one(kind::DATA, &[], &mut wire).unwrap());
-        server.open(&wire, &mut input, &mut Vec::new())
+        server.open(&wire, &mut input)
     };
     assert!(send(32).is_ok());
     assert_eq!(send(1), Err(Alert::UnexpectedMessage.into()));
@@ -340,4 +350,22 @@ fn step_through<S: Side>(mut ours: Shaking<S>, wire: Vec<u8>, cut: prop::sample:
             return;
         }
     }
+}
+
+#[test]
+fn a_handshake_that_ends_amid_a_message_is_none() {
+    let Configs { client, server } = configs(0);
+    let mut ours = shaking(UnbufferedClientConnection::new(client, name()).expect("a client"));
+    let mut theirs = shaking(UnbufferedServerConnection::new(server).expect("a server"));
+    while !(ours.step().expect("no fault") && theirs.step().expect("no fault")) {
+        theirs.input.append(&mut ours.out);
+        theirs.step().expect("no fault");
+        ours.input.append(&mut theirs.out);
+    }
+    theirs.step().expect("no fault");
+    let mut theirs = session(theirs);
+    // A ticket of 200 bytes, of which the first ten come.
+    theirs.seal_one(kind::HANDSHAKE, &[4, 0, 0, 200, 0, 0, 0, 0, 0, 0], &mut ours.input).expect("a record");
+    assert!(ours.step().expect("nothing wrong so far"));
+    assert!(ours.leave().is_err());
 }
