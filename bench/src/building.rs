@@ -32,19 +32,33 @@ impl Program {
     /// # Errors
     /// It is not there, or cannot be built.
     pub(crate) fn path(self, profile: &str, ready: Option<&Path>) -> anyhow::Result<PathBuf> {
+        self.found(ready, || self.build(profile, &[self]))
+    }
+
+    /// The same of what is shipped.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be built.
+    pub(crate) fn shipped(self, ready: Option<&Path>) -> anyhow::Result<PathBuf> {
+        // Built together they share what they are made of.
+        self.found(ready, || self.build("dist", &[CONTROL, PROXY]))
+    }
+
+    fn found(self, ready: Option<&Path>, build: impl FnOnce() -> anyhow::Result<PathBuf>) -> anyhow::Result<PathBuf> {
         let path = match ready {
             Some(folder) => folder.join(self.name),
-            None => self.build(profile)?,
+            None => build()?,
         };
         ensure!(path.is_file(), "{} is not there", path.display());
         Ok(path)
     }
 
-    fn build(self, profile: &str) -> anyhow::Result<PathBuf> {
-        let Self { name, package } = self;
+    fn build(self, profile: &str, together: &[Self]) -> anyhow::Result<PathBuf> {
+        let name = self.name;
         eprintln!("building {name} with the profile {profile}; the first time takes some minutes");
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-        cargo.current_dir(folders::workspace()).args(["build", "--profile", profile, "--package", package]);
+        cargo.current_dir(folders::workspace()).args(["build", "--profile", profile]);
+        cargo.args(together.iter().flat_map(|program| ["--package", program.package]));
         // Whatever the target folder is: cargo says where it put it.
         cargo.args(["--message-format", "json-render-diagnostics"]).stdin(Stdio::null()).stderr(Stdio::inherit());
         let output = cargo.output().context("cannot run cargo")?;

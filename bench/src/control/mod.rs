@@ -77,7 +77,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         eprintln!("bench: subscribers that are not optimised take processors from control; use `cargo run --release`");
     }
     allow_many_files()?;
-    let program = building::CONTROL.path("dist", args.programs.as_deref())?;
+    let program = building::CONTROL.shipped(args.programs.as_deref())?;
     let folder = tempfile::tempdir()?;
     // The most first: later crowds are subscribers of the same mesh.
     let subscribers = args.subscribers.iter().copied().max().unwrap_or_default();

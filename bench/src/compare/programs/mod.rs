@@ -49,9 +49,8 @@ impl Programs {
             programs.add("envoy", envoy::program(), "--version");
         }
         if wants("weft-proxy") {
-            // As they are shipped.
             for program in [building::CONTROL, building::PROXY] {
-                programs.add(program.name, program.path("dist", ready_built), "--version");
+                programs.add(program.name, program.shipped(ready_built), "--version");
             }
         }
         programs
