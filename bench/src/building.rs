@@ -31,7 +31,7 @@ impl Program {
     ///
     /// # Errors
     /// It is not there, or cannot be built.
-    pub(crate) fn path(self, profile: &str, ready: Option<&Path>) -> anyhow::Result<PathBuf> {
+    pub(crate) fn built(self, profile: &str, ready: Option<&Path>) -> anyhow::Result<PathBuf> {
         self.found(ready, || self.build(profile, &[self]))
     }
 

@@ -6,7 +6,7 @@
 //! copies are made another way, and lose nothing.
 
 /// Bytes copied at once: below what glibc takes for much on any processor.
-pub const STEP: usize = 2000;
+const STEP: usize = 2000;
 
 /// Appends `data` to `out`.
 pub fn append(out: &mut Vec<u8>, data: &[u8]) {

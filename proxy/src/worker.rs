@@ -54,8 +54,7 @@ pub fn run(given: Given, doors: impl FnOnce() -> anyhow::Result<Vec<Door>>) -> a
             tokio::task::spawn_local(accept::serve(door, world.clone(), move |conn| corridor::walk(conn, side, walked.clone())));
         }
         tokio::task::spawn_local(follow(world.clone()));
-        let shore = world.clone();
-        tokio::task::spawn_local(async move { shore.tide.ebb().await });
+        tokio::task::spawn_local(ebb(world.clone()));
         leave(&world).await;
         Ok(())
     })
@@ -100,6 +99,11 @@ async fn follow(world: Rc<World>) {
             world.lines.retire(endpoint);
         }
     }
+}
+
+/// Gives memory back after every wave of work.
+async fn ebb(world: Rc<World>) {
+    world.tide.ebb().await;
 }
 
 fn clusters(snapshot: &Snapshot) -> impl Iterator<Item = &Arc<crate::snapshot::Cluster>> {

@@ -57,7 +57,7 @@ pub struct Args {
 /// Figures that are not what is recorded, or what went wrong.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let ground = Ground::here()?;
-    let program = building::PROXY.path("guard", args.programs.as_deref())?;
+    let program = building::PROXY.built("guard", args.programs.as_deref())?;
     let scenarios: Vec<Scenario> = scenario::ALL.into_iter().filter(|scenario| args.wants(scenario)).collect();
     let mut rounds = Vec::new();
     for scenario in &scenarios {

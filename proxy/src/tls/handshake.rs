@@ -9,7 +9,7 @@ use rustls::{
     server::UnbufferedServerConnection,
     unbuffered::{ConnectionState, EncodeError, EncodeTlsData, InsufficientSizeError, UnbufferedStatus},
 };
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use super::{
@@ -90,7 +90,7 @@ async fn shake<S: Side>(mut stream: TcpStream, side: S, input: Vec<u8>) -> io::R
             }
         }
         if step.map_err(io::Error::other)? {
-            return shaking.end(stream).map_err(io::Error::other);
+            return shaking.leave().map(|left| MeshTls::new(stream, left)).map_err(io::Error::other);
         }
         if shaking.input.len() > INPUT_MAX {
             return Err(io::Error::other(Error::General(String::from("the peer's handshake is too long"))));
@@ -156,30 +156,28 @@ impl<S: Side> Shaking<S> {
         }
     }
 
-    /// What is left of it.
-    fn end(self, stream: TcpStream) -> Result<MeshTls, Error> {
-        let agreed = self.side.alpn_protocol().map(<[u8]>::to_vec);
-        let certificate =
-            self.side.peer_certificates().and_then(<[_]>::first).map(|certificate| certificate.clone().into_owned());
-        let Left { session, partial, early } = self.leave()?;
-        Ok(MeshTls::new(stream, session, agreed, certificate, partial, early))
-    }
-
+    /// What is left of it once it is done.
     pub(super) fn leave(self) -> Result<Left, Error> {
         let Self { side, input, early, .. } = self;
         // Only the beginning of a record may be left: of anything else rustls has opened a part in place.
         if !matches!(record::split(&input), Ok(None)) {
             return Err(Error::General(String::from("the peer's handshake ends in the middle of a message")));
         }
+        let agreed = side.alpn_protocol().map(Box::from);
+        let certificate = side.peer_certificates().and_then(<[_]>::first).map(|certificate| certificate.clone().into_owned());
         let (secrets, keys) = side.leave()?;
         let session = Session::new(secrets, keys).map_err(|alert: Alert| Error::General(alert.to_string()))?;
-        Ok(Left { session, partial: input, early })
+        Ok(Left { session, agreed, certificate, partial: input, early })
     }
 }
 
 /// What a handshake leaves behind.
 pub(super) struct Left {
     pub(super) session: Session,
+    /// The application protocol that both ends agreed on (RFC 7301).
+    pub(super) agreed: Option<Box<[u8]>>,
+    /// With which the peer has proved who it is.
+    pub(super) certificate: Option<CertificateDer<'static>>,
     /// The beginning of a record.
     pub(super) partial: Vec<u8>,
     /// Data that came with the peer's last message.

@@ -11,7 +11,7 @@ use rustls_pki_types::CertificateDer;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-use super::{record::Fault, session::Session};
+use super::{handshake::Left, record::Fault, session::Session};
 use crate::{http2::Transport, socket};
 
 /// Room for one read: several of TLS's largest records.
@@ -32,7 +32,7 @@ thread_local! {
 pub struct MeshTls {
     stream: TcpStream,
     session: Box<Session>,
-    agreed: Option<Vec<u8>>,
+    agreed: Option<Box<[u8]>>,
     certificate: Option<CertificateDer<'static>>,
     /// Data that came with the handshake.
     early: BytesMut,
@@ -41,24 +41,27 @@ pub struct MeshTls {
     sealed: Vec<u8>,
     /// How much of it was sent.
     sent: usize,
-    /// The peer has said goodbye, and so have we.
-    closed: bool,
-    closing: bool,
+    /// Which of the two ends has said goodbye.
+    peer_closed: bool,
+    we_closed: bool,
 }
 
 impl MeshTls {
-    /// A connection on which `partial` was read and not used.
-    pub(super) fn new(
-        stream: TcpStream,
-        session: Session,
-        agreed: Option<Vec<u8>>,
-        certificate: Option<CertificateDer<'static>>,
-        partial: Vec<u8>,
-        early: BytesMut,
-    ) -> Self {
-        let session = Box::new(session);
-        let (sealed, sent) = (Vec::new(), 0);
-        Self { stream, session, agreed, certificate, early, partial, sealed, sent, closed: false, closing: false }
+    /// Goes on where the handshake on `stream` has left off.
+    pub(super) fn new(stream: TcpStream, left: Left) -> Self {
+        let Left { session, agreed, certificate, partial, early } = left;
+        Self {
+            stream,
+            session: Box::new(session),
+            agreed,
+            certificate,
+            early,
+            partial,
+            sealed: Vec::new(),
+            sent: 0,
+            peer_closed: false,
+            we_closed: false,
+        }
     }
 
     /// The application protocol that both ends agreed on (RFC 7301).
@@ -80,7 +83,7 @@ impl MeshTls {
             let _ = self.send();
         }
         let opened = opened.map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault))?;
-        self.closed = opened.closed;
+        self.peer_closed = opened.closed;
         self.partial = records[opened.used..].to_vec();
         Ok(())
     }
@@ -118,7 +121,7 @@ impl Transport for MeshTls {
             input.unsplit(std::mem::take(&mut self.early));
         }
         loop {
-            if input.len() > before || self.closed {
+            if input.len() > before || self.peer_closed {
                 return Poll::Ready(Ok(input.len() - before));
             }
             ready!(ROOM.with_borrow_mut(|room| {
@@ -157,8 +160,8 @@ impl Transport for MeshTls {
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.closing {
-            self.closing = true;
+        if !self.we_closed {
+            self.we_closed = true;
             self.borrow_spare();
             self.session.close(&mut self.sealed).map_err(io::Error::other)?;
         }
