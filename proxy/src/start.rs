@@ -141,18 +141,19 @@ fn work(given: &worker::Given, listeners: &[feed::Listener]) -> anyhow::Result<(
 
 fn doors(settings: &Settings, listeners: &[feed::Listener]) -> anyhow::Result<Vec<Door>> {
     let mut doors = Vec::new();
+    let silence_max = settings.silence_max;
     for (direction, port) in [(Direction::Outbound, settings.ports.outbound), (Direction::Inbound, settings.ports.inbound)] {
         if !listeners.is_empty() {
             break;
         }
-        doors.push(Door::redirected(direction, port, Family::V4).with_context(|| taken(port))?);
-        match Door::redirected(direction, port, Family::V6) {
+        doors.push(Door::redirected(direction, port, Family::V4, silence_max).with_context(|| taken(port))?);
+        match Door::redirected(direction, port, Family::V6, silence_max) {
             Ok(door) => doors.push(door),
             Err(error) => tracing::info!(port, %error, "not listening on IPv6"),
         }
     }
     for listener in listeners {
-        let door = Door::fixed(listener.direction.into(), listener.address, listener.destination);
+        let door = Door::fixed(listener.direction.into(), listener.address, listener.destination, silence_max);
         doors.push(door.with_context(|| format!("cannot listen on {}", listener.address))?);
     }
     Ok(doors)

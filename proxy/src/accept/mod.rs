@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
@@ -51,16 +51,16 @@ pub struct Door {
 
 impl Door {
     /// Opens the door for redirected connections: `port` on every address of one family. Workers may each open the same
-    /// one; the kernel spreads connections over them.
+    /// one; the kernel spreads connections over them. It gives a client up that has not answered for `silence_max`.
     ///
     /// # Errors
     /// The port is taken by another program, or the family is not there.
-    pub fn redirected(direction: Direction, port: u16, family: Family) -> io::Result<Self> {
+    pub fn redirected(direction: Direction, port: u16, family: Family, silence_max: Duration) -> io::Result<Self> {
         let any = match family {
             Family::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             Family::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
-        let socket = listen(SocketAddr::new(any, port))?;
+        let socket = listen(SocketAddr::new(any, port), silence_max)?;
         Ok(Self { direction, socket, destination: None })
     }
 
@@ -68,12 +68,12 @@ impl Door {
     ///
     /// # Errors
     /// The address is taken or not ours.
-    pub fn fixed(direction: Direction, address: SocketAddr, destination: SocketAddr) -> io::Result<Self> {
-        Ok(Self { direction, socket: listen(address)?, destination: Some(destination) })
+    pub fn fixed(direction: Direction, address: SocketAddr, destination: SocketAddr, silence_max: Duration) -> io::Result<Self> {
+        Ok(Self { direction, socket: listen(address, silence_max)?, destination: Some(destination) })
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, silence_max: Duration) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -81,6 +81,11 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
+    // Connections have from their listener what need not be asked of the kernel for each.
+    socket.set_tcp_nodelay(true)?;
+    // A client that vanished without a word must not hold its connection, and its server, for ever.
+    socket.set_tcp_keepalive(&keepalive(silence_max))?;
+    socket.set_tcp_user_timeout(Some(silence_max))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
@@ -93,8 +98,8 @@ where
     F: Future<Output = Result<(), Refusal>> + 'static,
 {
     loop {
-        let stream = match door.socket.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, client) = match door.socket.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(direction = door.direction.word(), %error, "cannot take a connection");
                 tokio::time::sleep(BREATH).await;
@@ -102,7 +107,7 @@ where
             }
         };
         let direction = door.direction;
-        match admit(stream, &door, &world) {
+        match admit(stream, client, &door, &world) {
             Ok(accepted) => {
                 let guest = world.occupancy.enter();
                 world.tide.stir();
@@ -120,13 +125,12 @@ where
     }
 }
 
-fn admit(stream: TcpStream, door: &Door, world: &World) -> Result<Accepted, Refusal> {
+fn admit(stream: TcpStream, client: SocketAddr, door: &Door, world: &World) -> Result<Accepted, Refusal> {
     let most = world.settings.connections_max;
     if world.occupancy.count() >= most {
         return Err(Refusal::new(Reason::TooManyConnections, format!("{most} connections are open on this worker")));
     }
     let gone = |error: io::Error| Refusal::new(Reason::ClientAborted, format!("the client left at once: {error}"));
-    let client = stream.peer_addr().map_err(gone)?;
     // Where it was dialled to, and where it goes: the same only where it was redirected. Two connections may come from one port,
     // if they were dialled to different places.
     let (dialled, destination) = match door.destination {
@@ -139,11 +143,6 @@ fn admit(stream: TcpStream, door: &Door, world: &World) -> Result<Accepted, Refu
         );
         return Err(Refusal::new(Reason::RedirectLoop, detail));
     }
-    stream.set_nodelay(true).map_err(gone)?;
-    // A client that vanished without a word must not hold its connection, and its server, for ever.
-    let options = SockRef::from(&stream);
-    options.set_tcp_keepalive(&keepalive(world.settings.silence_max)).map_err(gone)?;
-    options.set_tcp_user_timeout(Some(world.settings.silence_max)).map_err(gone)?;
     Ok(Accepted { stream, client, destination })
 }
 
