@@ -10,7 +10,7 @@ use bytes::{Buf, BytesMut};
 
 use super::{
     Code, Transport,
-    core::Conn,
+    core::{Conn, Leaving},
     error::{By, Error},
     frame::PREFACE,
 };
@@ -67,6 +67,9 @@ impl<IO: Transport> Driver<IO> {
             }
             return Poll::Pending;
         }
+        if let Some(alone) = self.alone() {
+            return alone;
+        }
         let was_deaf = !self.conn.borrow().listens();
         if let Err(error) = ready!(self.poll_write(cx)) {
             self.conn.borrow_mut().end(Error::Lost(error.kind()));
@@ -84,6 +87,18 @@ impl<IO: Transport> Driver<IO> {
             let _ = ready!(self.io.poll_close(cx));
         }
         Poll::Ready(over.map_or(Ok(()), Err))
+    }
+
+    /// What becomes of a server whose client has not opened the conversation, unless there is something to say to that: what
+    /// opens it on our side goes with our first answer.
+    fn alone(&self) -> Option<Poll<Result<(), Error>>> {
+        let core = self.conn.borrow();
+        match core.over {
+            _ if self.preface == 0 => None,
+            Some(error @ Error::Lost(_)) => Some(Poll::Ready(Err(error))),
+            None if core.leaving == Leaving::No => Some(Poll::Pending),
+            _ => None,
+        }
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Read {
