@@ -7,16 +7,16 @@
 //! | `mount` | files and file systems that only one namespace sees |
 //! | `link` | bridges, veth pairs, addresses, routes (rtnetlink) |
 //! | `redirect` | the rules that send a pod's connections through its proxy (nftables) |
-//! | `heap` | memory that is given back (feature `heap`) |
+//! | `memory` | memory that is given back (feature `memory`) |
 //! | `netlink` | messages and sockets under both |
 //! | `sys` | the only place in the project that is `unsafe` |
 //!
 //! Everything is synchronous. Calls act on the namespaces of the thread that makes them; [`namespace::within`] provides a
 //! thread inside others.
 
-#[cfg(feature = "heap")]
-pub mod heap;
 pub mod link;
+#[cfg(feature = "memory")]
+pub mod memory;
 pub mod mount;
 pub mod namespace;
 mod netlink;

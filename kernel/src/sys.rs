@@ -1,9 +1,9 @@
-//! The only `unsafe` of the project: two system calls that rustix leaves to its callers, and one of the allocator's.
+//! The only `unsafe` of the project: system calls that rustix leaves to its callers, and one of the allocator's.
 
 #![allow(unsafe_code)]
 
 use std::{
-    ffi::c_int,
+    ffi::{c_int, c_void},
     os::fd::{AsRawFd, BorrowedFd},
 };
 
@@ -45,8 +45,43 @@ pub(crate) fn switch_on(socket: BorrowedFd<'_>, option: Refusals) -> io::Result<
 
 /// Has mimalloc give the kernel what the calling thread's heap does not use. Where another allocator is in use it has nothing
 /// to do.
-#[cfg(feature = "heap")]
+#[cfg(feature = "memory")]
 pub(crate) fn collect() {
     // SAFETY: it is called through C and has no other conditions: any thread may call it at any time.
     unsafe { libmimalloc_sys::mi_collect(true) };
+}
+
+/// Takes out of memory what the program and its libraries have there of their files and never change: code and constants. Whatever is
+/// needed again is read again, most likely from the kernel's cache.
+#[cfg(feature = "memory")]
+pub(crate) fn let_go_of_files() {
+    // SAFETY: the callback is given a valid description of each loaded file, and no data; it does not unwind.
+    unsafe { libc::dl_iterate_phdr(Some(let_go_of), std::ptr::null_mut()) };
+}
+
+#[cfg(feature = "memory")]
+unsafe extern "C" fn let_go_of(file: *mut libc::dl_phdr_info, _: usize, _: *mut c_void) -> c_int {
+    let page = rustix::param::page_size();
+    // SAFETY: the loader keeps both valid during the call. They may be null only where there are no headers.
+    let (file, headers) = unsafe {
+        let file = &*file;
+        let count = usize::from(file.dlpi_phnum);
+        (file, if file.dlpi_phdr.is_null() { &[][..] } else { std::slice::from_raw_parts(file.dlpi_phdr, count) })
+    };
+    for segment in headers {
+        // What may be written has been: relocations, if nothing else. That would be lost.
+        if segment.p_type != libc::PT_LOAD || segment.p_flags & libc::PF_W != 0 {
+            continue;
+        }
+        let address = |place: u64| usize::try_from(file.dlpi_addr.wrapping_add(place)).unwrap_or(0);
+        // Whole pages of the segment alone: one at its edge may be shared with another.
+        let begin = address(segment.p_vaddr).next_multiple_of(page);
+        let end = address(segment.p_vaddr + segment.p_filesz) / page * page;
+        if begin < end {
+            // SAFETY: these pages are mapped from a file, privately, and were never writable: there is nothing in them but what is
+            // in the file, and that is what is found there afterwards. A failure changes nothing.
+            unsafe { libc::madvise(begin as *mut c_void, end - begin, libc::MADV_DONTNEED) };
+        }
+    }
+    0
 }

@@ -32,12 +32,14 @@ impl Tide {
 
     /// Gives memory back after every wave, for ever. While nothing happens, nothing wakes it.
     pub async fn ebb(&self) {
+        // The first wave is our own beginning.
+        self.stir();
         let mut low = 0;
         loop {
             self.begun.notified().await;
             self.calm().await;
             if resident().is_some_and(|bytes| bytes > low + GROWN) {
-                kernel::heap::give_back();
+                kernel::memory::give_back();
                 low = resident().unwrap_or_default();
             }
         }
