@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, BufMut};
 use tokio::{io::Interest, net::TcpStream};
 
 /// Reads once into `room`; 0 at the end.
@@ -21,8 +21,8 @@ pub fn poll_read(stream: &TcpStream, room: &mut [u8], cx: &mut Context<'_>) -> P
 ///
 /// # Errors
 /// The connection failed.
-pub fn poll_read_buf(stream: &TcpStream, buffer: &mut BytesMut, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-    let size = buffer.capacity() - buffer.len();
+pub fn poll_read_buf(stream: &TcpStream, buffer: &mut impl BufMut, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    let size = buffer.chunk_mut().len();
     poll_once(stream, size, cx, || stream.try_read_buf(buffer))
 }
 

@@ -1,11 +1,14 @@
 //! The two ends of a stream that somebody works on.
 
-use std::task::{Context, Poll};
+use std::{
+    io,
+    task::{Context, Poll},
+};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::{HeaderMap, Response, response};
 
-use super::{Code, core::Conn, error::Error, stream::Shared};
+use super::{Code, core::Conn, error::Error, send::Fill, stream::Shared};
 
 /// Takes what comes on a stream. Dropped before the end, it lets the rest go; when nobody sends on the stream either, it is
 /// reset.
@@ -142,12 +145,13 @@ impl Sender {
         self.conn.borrow_mut().poll_room(&self.stream, cx)
     }
 
-    /// Sends as much of `data` as the peer takes now, and takes that off.
+    /// Sends what `fill` appends to its room, at most the bytes that [`poll_room`](Self::poll_room) has just told of, and none
+    /// when it is not ready.
     ///
     /// # Errors
-    /// Why nobody will take it.
-    pub fn send_some(&self, data: &mut impl Buf) -> Result<(), Error> {
-        self.conn.borrow_mut().send_slice(&mut self.stream.borrow_mut(), data, false)
+    /// Those of `fill`.
+    pub fn send_filled(&self, most: usize, fill: impl Fill) -> Poll<io::Result<usize>> {
+        self.conn.borrow_mut().send_filled(&mut self.stream.borrow_mut(), most, fill)
     }
 
     /// Sends trailers, and ends.

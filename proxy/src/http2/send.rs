@@ -1,8 +1,11 @@
 //! What goes out: heads at once, data as far as the windows allow (RFC 9113, section 5.2).
 
-use std::task::{Context, Poll};
+use std::{
+    io,
+    task::{Context, Poll},
+};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes, buf::Limit};
 use http::{HeaderMap, Request, response};
 
 use super::{
@@ -14,6 +17,11 @@ use super::{
     stream::{Ending, Shared, Stream},
 };
 use crate::copy;
+
+/// What fills the room of a frame: it appends as many bytes as it says.
+pub trait Fill: FnOnce(Limit<&mut Vec<u8>>) -> Poll<io::Result<usize>> {}
+
+impl<F: FnOnce(Limit<&mut Vec<u8>>) -> Poll<io::Result<usize>>> Fill for F {}
 
 impl Core {
     /// Sends the head of a request; `end` when nothing follows.
@@ -64,6 +72,25 @@ impl Core {
             self.stir();
         }
         Ok(())
+    }
+
+    /// Makes a frame of what `fill` has for it, at most the bytes that [`poll_room`](Self::poll_room) has told of.
+    pub(super) fn send_filled(&mut self, stream: &mut Stream, most: usize, fill: impl Fill) -> Poll<io::Result<usize>> {
+        let begin = self.out.len();
+        self.out.extend_from_slice(&[0; HEAD]);
+        self.out.reserve(most);
+        let filled = fill((&mut self.out).limit(most));
+        let Poll::Ready(Ok(length @ 1..)) = filled else {
+            self.out.truncate(begin);
+            return filled;
+        };
+        // No longer than a frame may be, which fits.
+        let size = u32::try_from(length).unwrap_or(u32::MAX);
+        let head = frame::Head { length: size, kind: kind::DATA, flags: 0, stream: stream.id };
+        self.out[begin..begin + HEAD].copy_from_slice(&head.bytes());
+        self.sent_data(stream, size);
+        self.stir();
+        filled
     }
 
     /// Resolves when something can be sent at once, with how many bytes make one frame. Otherwise the stream stands in line.
@@ -195,13 +222,17 @@ impl Core {
                 data.advance(taken);
                 left -= taken;
             }
-            stream.sending.window -= i64::from(size);
-            self.send_window -= i64::from(size);
-            self.floods.sent();
+            self.sent_data(stream, size);
             if last {
                 self.ended(stream);
             }
         }
+    }
+
+    fn sent_data(&mut self, stream: &mut Stream, size: u32) {
+        stream.sending.window -= i64::from(size);
+        self.send_window -= i64::from(size);
+        self.floods.sent();
     }
 
     /// Appends a header block, in as many frames as it takes (RFC 9113, section 6.10).

@@ -121,16 +121,23 @@ impl Pump<'_> {
 
     /// Reads once, no more than the sink takes, and hands it on.
     fn poll_read(&mut self, stream: &TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let most = ready!(self.sink.poll_room(cx))?.min(READ);
-        ROOM.with_borrow_mut(|room| {
-            let length = ready!(socket::poll_read(stream, &mut room[..most], cx))?;
-            self.ended = length == 0;
-            self.passed += length as u64;
-            let mut piece = &room[..length];
-            self.sink.put(&mut piece)?;
-            self.waiting.data(Bytes::copy_from_slice(piece));
-            Poll::Ready(Ok(()))
-        })
+        let length = match self.sink {
+            End::Tcp(sink) => ROOM.with_borrow_mut(|room| {
+                let length = ready!(socket::poll_read(stream, room, cx))?;
+                let mut piece = &room[..length];
+                socket::write(sink, &mut piece)?;
+                self.waiting.data(Bytes::copy_from_slice(piece));
+                Poll::Ready(io::Result::Ok(length))
+            }),
+            End::Tunnel(_, send) => {
+                let most = ready!(send.poll_room(cx)).map_err(io::Error::other)?.min(READ);
+                send.send_filled(most, |mut room| socket::poll_read_buf(stream, &mut room, cx))
+            }
+        };
+        let length = ready!(length)?;
+        self.ended = length == 0;
+        self.passed += length as u64;
+        Poll::Ready(Ok(()))
     }
 
     /// Takes all that has come through a tunnel.
@@ -162,23 +169,6 @@ impl<'a> End<'a> {
     fn taken(self, length: usize) {
         if let Self::Tunnel(receive, _) = self {
             receive.release(length);
-        }
-    }
-
-    /// Resolves when something can go, with how many bytes at most.
-    fn poll_room(self, cx: &Context<'_>) -> Poll<io::Result<usize>> {
-        match self {
-            // Its kernel says when it is written to.
-            Self::Tcp(_) => Poll::Ready(Ok(READ)),
-            Self::Tunnel(_, send) => send.poll_room(cx).map_err(io::Error::other),
-        }
-    }
-
-    /// Takes of `piece` what can go at once.
-    fn put(self, piece: &mut &[u8]) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => socket::write(stream, piece),
-            Self::Tunnel(_, send) => send.send_some(piece).map_err(io::Error::other),
         }
     }
 

@@ -6,6 +6,7 @@ use rustls::{ConnectionTrafficSecrets, ExtractedSecrets, kernel::KernelConnectio
 use super::{
     key::Key,
     record::{self, Alert, DATA_MAX, Fault, Record, TAG, kind},
+    sealed::Sealed,
 };
 
 /// Records that one key protects: no more are safe with AES-GCM (RFC 8446, section 5.5).
@@ -137,7 +138,7 @@ impl Session {
     }
 
     /// Seals `data` in as many records as it takes, after what `out` holds already.
-    pub(super) fn seal(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), Alert> {
+    pub(super) fn seal(&mut self, data: &[u8], out: &mut Sealed) -> Result<(), Alert> {
         for piece in data.chunks(DATA_MAX) {
             if self.owed || self.send.used() >= RECORDS_MAX {
                 self.renew(out)?;
@@ -148,18 +149,18 @@ impl Session {
     }
 
     /// Says goodbye.
-    pub(super) fn close(&mut self, out: &mut Vec<u8>) -> Result<(), Alert> {
+    pub(super) fn close(&mut self, out: &mut Sealed) -> Result<(), Alert> {
         self.seal_one(kind::ALERT, &[1, CLOSE_NOTIFY], out)
     }
 
     /// Says what is wrong.
-    pub(super) fn complain(&mut self, alert: Alert, out: &mut Vec<u8>) {
+    pub(super) fn complain(&mut self, alert: Alert, out: &mut Sealed) {
         // Without a key there is nothing to say it with.
         let _ = self.seal_one(kind::ALERT, &[2, alert as u8], out);
     }
 
     /// Goes on to the next key for what we send.
-    pub(super) fn renew(&mut self, out: &mut Vec<u8>) -> Result<(), Alert> {
+    pub(super) fn renew(&mut self, out: &mut Sealed) -> Result<(), Alert> {
         let not_asked = 0;
         self.seal_one(kind::HANDSHAKE, &[KEY_UPDATE, 0, 0, 1, not_asked], out)?;
         self.owed = false;
@@ -171,12 +172,10 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn seal_one(&mut self, kind: u8, content: &[u8], out: &mut Vec<u8>) -> Result<(), Alert> {
+    pub(super) fn seal_one(&mut self, kind: u8, content: &[u8], out: &mut Sealed) -> Result<(), Alert> {
         let head = record::head(content.len() + 1 + TAG);
-        out.extend_from_slice(&head);
-        let begin = out.len();
-        out.resize(begin + content.len() + 1 + TAG, 0);
-        let (sealed, rest) = out[begin..].split_at_mut(content.len());
+        out.put(&head);
+        let (sealed, rest) = out.room(content.len() + 1 + TAG).split_at_mut(content.len());
         self.send.seal(head, content, sealed, kind, rest)
     }
 }

@@ -11,7 +11,7 @@ use rustls_pki_types::CertificateDer;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-use super::{handshake::Left, record::Fault, session::Session};
+use super::{handshake::Left, record::Fault, sealed::Sealed, session::Session};
 use crate::{http2::Transport, socket};
 
 /// Room for one read: several of TLS's largest records.
@@ -25,7 +25,7 @@ thread_local! {
     static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
 
     /// Room to seal into, lent to whichever connection of this thread writes, until all of it was sent.
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static SPARE: Cell<Sealed> = Cell::default();
 }
 
 /// A connection over mesh TLS, its handshake done.
@@ -38,9 +38,7 @@ pub struct MeshTls {
     early: BytesMut,
     /// The beginning of a record whose end has not come.
     partial: Vec<u8>,
-    sealed: Vec<u8>,
-    /// How much of it was sent.
-    sent: usize,
+    sealed: Sealed,
     /// Which of the two ends has said goodbye.
     peer_closed: bool,
     we_closed: bool,
@@ -57,8 +55,7 @@ impl MeshTls {
             certificate,
             early,
             partial,
-            sealed: Vec::new(),
-            sent: 0,
+            sealed: Sealed::default(),
             peer_closed: false,
             we_closed: false,
         }
@@ -89,7 +86,7 @@ impl MeshTls {
     }
 
     fn borrow_spare(&mut self) {
-        if self.sealed.capacity() == 0 {
+        if !self.sealed.has_memory() {
             self.sealed = SPARE.take();
         }
     }
@@ -99,15 +96,14 @@ impl MeshTls {
         if self.sealed.is_empty() {
             return Ok(());
         }
-        while self.sent < self.sealed.len() {
-            match self.stream.try_write(&self.sealed[self.sent..]) {
+        while !self.sealed.unsent().is_empty() {
+            match self.stream.try_write(self.sealed.unsent()) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => self.sent += written,
+                Ok(written) => self.sealed.sent(written),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }
         }
-        self.sent = 0;
         self.sealed.clear();
         SPARE.set(std::mem::take(&mut self.sealed));
         Ok(())

@@ -18,6 +18,7 @@ use rustls_pki_types::{PrivateKeyDer, ServerName};
 use super::{
     handshake::{Shaking, Side},
     record::{Alert, DATA_MAX, Fault, HEAD, kind},
+    sealed::Sealed,
     session::{Opened, Session},
 };
 
@@ -148,7 +149,7 @@ proptest! {
         let (mut session, mut theirs) = with_rustls(we_are_client);
         for (number, length) in (0..).zip(pieces) {
             let data: Vec<u8> = (0..length).map(|place| u8::try_from((place + number) % 251).unwrap_or(0)).collect();
-            let mut out = Vec::new();
+            let mut out = Sealed::default();
             session.seal(&data, &mut out).unwrap();
             prop_assert_eq!(&hear(&mut theirs, &out).unwrap(), &data);
             theirs.writer().write_all(&data).unwrap();
@@ -159,7 +160,7 @@ proptest! {
     #[test]
     fn a_record_that_was_changed_is_refused_and_nothing_of_it_seen(place: prop::sample::Index, bit in 0..8u8) {
         let (mut client, mut server) = both();
-        let mut wire = Vec::new();
+        let mut wire = Sealed::default();
         client.seal(b"attack at dawn", &mut wire).unwrap();
         // The version in a record's head means nothing to anybody, but it is authenticated.
         let place = place.index(wire.len());
@@ -192,7 +193,7 @@ fn keys_are_renewed_by_either_end() {
         for _ in 0..3 {
             theirs.refresh_traffic_keys().expect("TLS 1.3");
             theirs.writer().write_all(b"after theirs").expect("memory does not fail");
-            let (mut input, mut out) = (BytesMut::new(), Vec::new());
+            let (mut input, mut out) = (BytesMut::new(), Sealed::default());
             session.open(&said(&mut theirs), &mut input).expect("a new key");
             assert_eq!(&input[..], b"after theirs");
             session.renew(&mut out).expect("a new key");
@@ -205,9 +206,9 @@ fn keys_are_renewed_by_either_end() {
 #[test]
 fn who_asks_for_a_new_key_gets_one_before_anything_else_however_often_he_asks() {
     let (mut client, mut server) = both();
-    let (mut input, mut out) = (BytesMut::new(), Vec::new());
+    let (mut input, mut out) = (BytesMut::new(), Sealed::default());
     for _ in 0..3 {
-        let mut wire = Vec::new();
+        let mut wire = Sealed::default();
         client.seal(b"data", &mut wire).unwrap();
         client.seal_one(kind::HANDSHAKE, &[24, 0, 0, 1, 1], &mut wire).unwrap();
         client.next_key().unwrap();
@@ -225,7 +226,7 @@ fn who_asks_for_a_new_key_gets_one_before_anything_else_however_often_he_asks() 
 #[test]
 fn a_goodbye_is_told_from_a_cut() {
     let (mut session, mut theirs) = with_rustls(true);
-    let mut out = Vec::new();
+    let mut out = Sealed::default();
     session.close(&mut out).expect("a record");
     hear(&mut theirs, &out).expect("a goodbye");
     assert_eq!(theirs.reader().read(&mut [0; 1]).expect("the end"), 0);
@@ -255,7 +256,7 @@ fn what_no_peer_should_send_is_refused_by_name() {
     ];
     for (kind, content, fault) in cases {
         let (mut client, mut server) = both();
-        let (mut wire, mut input) = (Vec::new(), BytesMut::new());
+        let (mut wire, mut input) = (Sealed::default(), BytesMut::new());
         client.seal_one(kind, content, &mut wire).unwrap();
         assert_eq!(server.open(&wire, &mut input), Err(fault), "{kind} {content:?}");
         assert!(input.is_empty());
@@ -265,7 +266,7 @@ fn what_no_peer_should_send_is_refused_by_name() {
 #[test]
 fn padding_is_taken_off_and_too_much_content_refused() {
     let (mut client, mut server) = both();
-    let (mut wire, mut input) = (Vec::new(), BytesMut::new());
+    let (mut wire, mut input) = (Sealed::default(), BytesMut::new());
     client.seal_one(0, b"padded\x17\0\0\0", &mut wire).unwrap();
     server.open(&wire, &mut input).unwrap();
     assert_eq!(&input[..], b"padded");
@@ -280,7 +281,7 @@ fn records_without_data_are_borne_for_a_while() {
     let (mut client, mut server) = both();
     let mut input = BytesMut::new();
     let mut send = |times: usize| {
-        let mut wire = Vec::new();
+        let mut wire = Sealed::default();
         (0..times).for_each(|_| client.seal_one(kind::DATA, &[], &mut wire).unwrap());
         server.open(&wire, &mut input)
     };
@@ -365,7 +366,9 @@ fn a_handshake_that_ends_amid_a_message_is_none() {
     theirs.step().expect("no fault");
     let mut theirs = session(theirs);
     // A ticket of 200 bytes, of which the first ten come.
-    theirs.seal_one(kind::HANDSHAKE, &[4, 0, 0, 200, 0, 0, 0, 0, 0, 0], &mut ours.input).expect("a record");
+    let mut wire = Sealed::default();
+    theirs.seal_one(kind::HANDSHAKE, &[4, 0, 0, 200, 0, 0, 0, 0, 0, 0], &mut wire).expect("a record");
+    ours.input.extend_from_slice(&wire);
     assert!(ours.step().expect("nothing wrong so far"));
     assert!(ours.leave().is_err());
 }
