@@ -14,6 +14,7 @@ mod disk;
 #[cfg(feature = "authority")]
 pub mod issue;
 mod key;
+mod known;
 pub mod name;
 pub mod request;
 pub mod schedule;

@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     bundle::Bundle,
+    known::{Known, Usage},
     name::SpiffeId,
     tls,
     verify::{self, ClientVerifier, VerifyError},
@@ -66,6 +67,8 @@ pub struct Identity {
     not_after: SystemTime,
     serial: String,
     bundle: Bundle,
+    /// Peers whose chains were found good against `bundle`.
+    known: Arc<Known>,
     shown: Arc<SingleCertAndKey>,
     mesh_server: Arc<ServerConfig>,
     clients: Mutex<HashMap<SpiffeId, Arc<ClientConfig>>>,
@@ -97,9 +100,11 @@ impl Identity {
         let certified = CertifiedKey::new(chain, signer);
         certified.keys_match().map_err(|_| IdentityError::ForeignKey)?;
         let shown = Arc::new(SingleCertAndKey::from(certified));
-        let mesh_server = server(&shown, bundle, &id, ClientAuth::Required, tls::MESH_ALPN)?;
+        let known = Arc::default();
+        let mesh_server = server(&shown, bundle, &known, &id, ClientAuth::Required, tls::MESH_ALPN)?;
         let Life { not_before, not_after, serial } = life;
-        Ok(Self { id, not_before, not_after, serial, bundle: bundle.clone(), shown, mesh_server, clients: Mutex::default() })
+        let (bundle, clients) = (bundle.clone(), Mutex::default());
+        Ok(Self { id, not_before, not_after, serial, bundle, known, shown, mesh_server, clients })
     }
 
     /// Who it proves.
@@ -147,6 +152,19 @@ impl Identity {
         client
     }
 
+    /// Who a client of [`mesh_server`](Self::mesh_server) has proved to be with `chain`, which its handshake has found good.
+    ///
+    /// # Errors
+    /// It shows nothing, or not exactly one identity; a handshake does not succeed with that.
+    pub fn mesh_peer(&self, chain: &[CertificateDer<'_>], now: SystemTime) -> Result<SpiffeId, VerifyError> {
+        let whole: Vec<_> = chain.iter().collect();
+        match (self.known.remembered(Usage::Client, &whole, unix(now)), chain.first()) {
+            (Some(id), _) => Ok(id),
+            (None, Some(leaf)) => verify::peer_id(leaf),
+            (None, None) => Err(VerifyError::NotOneName(0)),
+        }
+    }
+
     /// A gRPC client to a server that must prove to be `expected`.
     pub fn grpc_client(&self, expected: &SpiffeId) -> Arc<ClientConfig> {
         self.client(expected, tls::GRPC_ALPN)
@@ -157,11 +175,12 @@ impl Identity {
     /// # Errors
     /// No root of the bundle can be used; since the identity was checked against it, that does not happen.
     pub fn grpc_server(&self, clients: ClientAuth) -> Result<Arc<ServerConfig>, VerifyError> {
-        server(&self.shown, &self.bundle, &self.id, clients, tls::GRPC_ALPN)
+        server(&self.shown, &self.bundle, &self.known, &self.id, clients, tls::GRPC_ALPN)
     }
 
     fn client(&self, expected: &SpiffeId, alpn: &[u8]) -> Arc<ClientConfig> {
-        let mut config = tls::client_builder(&self.bundle, expected).with_client_cert_resolver(self.shown.clone());
+        let config = tls::client_builder(&self.bundle, self.known.clone(), expected);
+        let mut config = config.with_client_cert_resolver(self.shown.clone());
         config.alpn_protocols = vec![alpn.to_vec()];
         // A resumed session skips the verifier: it would outlive its certificate, and a change of roots.
         config.resumption = Resumption::disabled();
@@ -233,20 +252,25 @@ fn believed(
     bundle: &Bundle,
     now: SystemTime,
 ) -> Result<SpiffeId, VerifyError> {
-    let now = UnixTime::since_unix_epoch(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO));
-    verify::check_chain(leaf, intermediates, &bundle.store(), &tls::provider(), now)
+    verify::check_chain(leaf, intermediates, &bundle.store(), &tls::provider(), unix(now))
         .map_err(|error| verify::explain(&error).unwrap_or_else(|| VerifyError::Malformed(error.to_string())))?;
     verify::peer_id(leaf)
+}
+
+fn unix(time: SystemTime) -> UnixTime {
+    UnixTime::since_unix_epoch(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO))
 }
 
 fn server(
     shown: &Arc<SingleCertAndKey>,
     bundle: &Bundle,
+    known: &Arc<Known>,
     id: &SpiffeId,
     clients: ClientAuth,
     alpn: &[u8],
 ) -> Result<Arc<ServerConfig>, VerifyError> {
-    let verifier = ClientVerifier::new(bundle, id.trust_domain().clone(), clients == ClientAuth::Required)?;
+    let is_required = clients == ClientAuth::Required;
+    let verifier = ClientVerifier::new(bundle, known.clone(), id.trust_domain().clone(), is_required)?;
     let mut config = ServerConfig::builder_with_provider(tls::provider())
         .with_protocol_versions(&[&TLS13])
         .expect("the provider has TLS 1.3 cipher suites")

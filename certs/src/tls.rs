@@ -12,7 +12,7 @@ use rustls::{
     version::TLS13,
 };
 
-use crate::{bundle::Bundle, name::SpiffeId, verify::ServerVerifier};
+use crate::{bundle::Bundle, known::Known, name::SpiffeId, verify::ServerVerifier};
 
 /// ALPN of the mesh hop: tells mesh traffic from an app's own TLS.
 pub const MESH_ALPN: &[u8] = b"weft/1";
@@ -42,7 +42,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 
 /// A client without a certificate that believes only `expected`: for the very first call to the certificate service.
 pub fn bootstrap_client(bundle: &Bundle, expected: &SpiffeId) -> Arc<ClientConfig> {
-    let mut config = client_builder(bundle, expected).with_no_client_auth();
+    let mut config = client_builder(bundle, Arc::default(), expected).with_no_client_auth();
     config.alpn_protocols = vec![GRPC_ALPN.to_vec()];
     config.resumption = Resumption::disabled();
     Arc::new(config)
@@ -51,11 +51,12 @@ pub fn bootstrap_client(bundle: &Bundle, expected: &SpiffeId) -> Arc<ClientConfi
 /// A client configuration that still wants to know what to show of itself.
 pub(crate) fn client_builder(
     bundle: &Bundle,
+    known: Arc<Known>,
     expected: &SpiffeId,
 ) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
     ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .expect("the provider has TLS 1.3 cipher suites")
         .dangerous()
-        .with_custom_certificate_verifier(ServerVerifier::new(bundle, expected.clone()))
+        .with_custom_certificate_verifier(ServerVerifier::new(bundle, known, expected.clone()))
 }

@@ -26,6 +26,7 @@ use x509_parser::{
 
 use crate::{
     bundle::Bundle,
+    known::{Known, Usage},
     name::{NameError, SpiffeId, TrustDomain, shortened},
     tls,
 };
@@ -152,6 +153,7 @@ pub const SKEW: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct ServerVerifier {
     roots: RootCertStore,
+    known: Arc<Known>,
     expected: SpiffeId,
     provider: Arc<CryptoProvider>,
 }
@@ -161,23 +163,30 @@ pub(crate) struct ServerVerifier {
 pub(crate) struct ClientVerifier {
     chain: Arc<dyn ClientCertVerifier>,
     roots: Arc<RootCertStore>,
+    known: Arc<Known>,
     trust_domain: TrustDomain,
 }
 
 impl ServerVerifier {
-    pub(crate) fn new(bundle: &Bundle, expected: SpiffeId) -> Arc<Self> {
-        Arc::new(Self { roots: bundle.store(), expected, provider: tls::provider() })
+    /// `known` holds chains that were found good against `bundle`.
+    pub(crate) fn new(bundle: &Bundle, known: Arc<Known>, expected: SpiffeId) -> Arc<Self> {
+        Arc::new(Self { roots: bundle.store(), known, expected, provider: tls::provider() })
     }
 }
 
 impl ClientVerifier {
-    /// Fails when no root of the bundle can be used.
-    pub(crate) fn new(bundle: &Bundle, trust_domain: TrustDomain, required: bool) -> Result<Arc<Self>, VerifyError> {
+    /// `known` holds chains that were found good against `bundle`. Fails when no root of that can be used.
+    pub(crate) fn new(
+        bundle: &Bundle,
+        known: Arc<Known>,
+        trust_domain: TrustDomain,
+        required: bool,
+    ) -> Result<Arc<Self>, VerifyError> {
         let roots = Arc::new(bundle.store());
         let builder = WebPkiClientVerifier::builder_with_provider(roots.clone(), tls::provider());
         let builder = if required { builder } else { builder.allow_unauthenticated() };
         let chain = builder.build().map_err(|error| VerifyError::Malformed(format!("the trust bundle: {error}")))?;
-        Ok(Arc::new(Self { chain, roots, trust_domain }))
+        Ok(Arc::new(Self { chain, roots, known, trust_domain }))
     }
 }
 
@@ -226,8 +235,10 @@ impl ServerCertVerifier for ServerVerifier {
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        check_chain(certificate, intermediates, &self.roots, &self.provider, now)?;
-        let presented = peer_id(certificate).map_err(refuse)?;
+        let presented = self.known.who(Usage::Server, &whole(certificate, intermediates), now, || {
+            check_chain(certificate, intermediates, &self.roots, &self.provider, now)?;
+            peer_id(certificate).map_err(refuse)
+        })?;
         if presented != self.expected {
             return Err(refuse(VerifyError::WrongIdentity { expected: self.expected.clone(), presented }));
         }
@@ -277,10 +288,12 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.chain
-            .verify_client_cert(certificate, intermediates, now)
-            .map_err(|error| naming_roots(error, certificate, &self.roots))?;
-        let presented = peer_id(certificate).map_err(refuse)?;
+        let presented = self.known.who(Usage::Client, &whole(certificate, intermediates), now, || {
+            self.chain
+                .verify_client_cert(certificate, intermediates, now)
+                .map_err(|error| naming_roots(error, certificate, &self.roots))?;
+            peer_id(certificate).map_err(refuse)
+        })?;
         if *presented.trust_domain() != self.trust_domain {
             let presented = presented.trust_domain().clone();
             return Err(refuse(VerifyError::WrongTrustDomain { expected: self.trust_domain.clone(), presented }));
@@ -309,6 +322,11 @@ impl ClientCertVerifier for ClientVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.chain.supported_verify_schemes()
     }
+}
+
+/// All that a peer shows, its own certificate first.
+fn whole<'a, 'b>(certificate: &'a CertificateDer<'b>, intermediates: &'a [CertificateDer<'b>]) -> Vec<&'a CertificateDer<'b>> {
+    std::iter::once(certificate).chain(intermediates).collect()
 }
 
 fn only_tls13() -> Error {

@@ -72,10 +72,10 @@ async fn enter(conn: Accepted, side: Side, world: Rc<World>) -> Result<Onward, R
             let streams = move |stream| serve(walk.clone(), stream);
             relay::http2(client, seen, Whose::App, limits, drain, streams).boxed_local()
         }
-        Detected::Mesh(peer) => {
-            let walk = Rc::new(walk.of_peer(detect::peer(&peer)?));
+        Detected::Mesh(stream, peer) => {
+            let walk = Rc::new(walk.of_peer(peer));
             let streams = move |stream| serve(walk.clone(), stream);
-            relay::http2(peer, BytesMut::new(), Whose::Peer, limits, drain, streams).boxed_local()
+            relay::http2(stream, BytesMut::new(), Whose::Peer, limits, drain, streams).boxed_local()
         }
     })
 }

@@ -2,11 +2,16 @@
 
 use std::io;
 
-use certs::{name::SpiffeId, tls::MESH_ALPN, verify};
+use certs::{
+    name::SpiffeId,
+    tls::MESH_ALPN,
+    verify::{self, VerifyError},
+};
 use rustls::server::{Accepted, Acceptor};
 
 use super::Peeked;
 use crate::{
+    clock,
     events::{Direction, Event},
     refusal::{Reason, Refusal},
     tls::{self, MeshTls},
@@ -53,7 +58,7 @@ fn offers_mesh(accepted: &Accepted) -> bool {
 }
 
 /// Ends mesh TLS: from here on the peer has proved who it is.
-pub(super) async fn finish(client: Peeked, world: &World) -> Result<MeshTls, Refusal> {
+pub(super) async fn finish(client: Peeked, world: &World) -> Result<(MeshTls, SpiffeId), Refusal> {
     let Some(identity) = world.identity.current() else {
         return Err(Refusal::new(Reason::NoIdentity, "a peer asked for mesh TLS, and this proxy holds no certificate yet"));
     };
@@ -61,9 +66,12 @@ pub(super) async fn finish(client: Peeked, world: &World) -> Result<MeshTls, Ref
     let handshake = tls::accept(stream, identity.mesh_server(), &seen);
     let patience = world.settings.handshake_timeout;
     match tokio::time::timeout(patience, handshake).await {
-        Ok(Ok(stream)) => {
+        Ok(Ok(mut stream)) => {
+            let peer = identity.mesh_peer(&stream.take_shown(), clock::wall());
+            // The handshake has checked that already.
+            let peer = peer.map_err(|why| disbelieved(&why))?;
             world.recorder.on(Event::Handshake { direction: Direction::Inbound });
-            Ok(stream)
+            Ok((stream, peer))
         }
         Ok(Err(error)) => Err(refuse(&error)),
         Err(_) => {
@@ -73,22 +81,11 @@ pub(super) async fn finish(client: Peeked, world: &World) -> Result<MeshTls, Ref
     }
 }
 
-/// Who the peer of a mesh connection proved to be.
-///
-/// # Errors
-/// Its certificate does not name exactly one identity; the handshake has checked that already.
-pub fn peer(peer: &MeshTls) -> Result<SpiffeId, Refusal> {
-    let certificate =
-        peer.certificate().ok_or_else(|| Refusal::new(Reason::ClientCertificate, "the peer showed no certificate"))?;
-    verify::peer_id(certificate)
-        .map_err(|why| Refusal::new(Reason::ClientCertificate, format!("the peer's certificate is refused: {why}")))
-}
-
 fn refuse(error: &io::Error) -> Refusal {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
         Some(tls) => match verify::explain(tls) {
-            Some(why) => Refusal::new(Reason::ClientCertificate, format!("the peer's certificate is refused: {why}")),
+            Some(why) => disbelieved(&why),
             None if matches!(tls, rustls::Error::NoCertificatesPresented) => {
                 Refusal::new(Reason::ClientCertificate, "the peer began mesh TLS and showed no certificate")
             }
@@ -96,4 +93,8 @@ fn refuse(error: &io::Error) -> Refusal {
         },
         None => Refusal::new(Reason::MalformedTls, format!("the peer left in its mesh handshake: {error}")),
     }
+}
+
+fn disbelieved(why: &VerifyError) -> Refusal {
+    Refusal::new(Reason::ClientCertificate, format!("the peer's certificate is refused: {why}"))
 }

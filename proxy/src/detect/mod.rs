@@ -14,6 +14,7 @@ pub mod recognise;
 
 use std::{io, pin::Pin, time::Duration};
 
+use certs::name::SpiffeId;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
@@ -28,7 +29,6 @@ use crate::{
 };
 
 pub use memory::Memory;
-pub use mesh_tls::peer;
 pub use peeked::Peeked;
 use race::race;
 pub use recognise::FRAME_HEAD;
@@ -40,8 +40,8 @@ const DOUBT: Duration = Duration::from_millis(20);
 
 /// A connection whose protocol is known.
 pub enum Detected<S> {
-    /// Mesh TLS meant for us, its handshake done.
-    Mesh(MeshTls),
+    /// Mesh TLS meant for us, its handshake done, and who has proved to be at its other end.
+    Mesh(MeshTls, SpiffeId),
     /// Bytes nobody looks into, and the server if it is already dialled.
     Bytes {
         /// The client.
@@ -119,7 +119,10 @@ pub async fn protocol<S: MaySpeakFirst>(
         }
     };
     Ok(match first {
-        FirstWord::Mesh => Detected::Mesh(Box::pin(mesh_tls::finish(client, world)).await?),
+        FirstWord::Mesh => {
+            let (stream, peer) = Box::pin(mesh_tls::finish(client, world)).await?;
+            Detected::Mesh(stream, peer)
+        }
         FirstWord::Http(version) => {
             world.memory.heard(destination, true);
             Detected::Requests { client, version }

@@ -164,10 +164,11 @@ impl<S: Side> Shaking<S> {
             return Err(Error::General(String::from("the peer's handshake ends in the middle of a message")));
         }
         let agreed = side.alpn_protocol().map(Box::from);
-        let certificate = side.peer_certificates().and_then(<[_]>::first).map(|certificate| certificate.clone().into_owned());
+        let shown = side.peer_certificates().unwrap_or_default();
+        let shown = shown.iter().map(|certificate| certificate.clone().into_owned()).collect();
         let (secrets, keys) = side.leave()?;
         let session = Session::new(secrets, keys).map_err(|alert: Alert| Error::General(alert.to_string()))?;
-        Ok(Left { session, agreed, certificate, partial: input, early })
+        Ok(Left { session, agreed, shown, partial: input, early })
     }
 }
 
@@ -176,8 +177,8 @@ pub(super) struct Left {
     pub(super) session: Session,
     /// The application protocol that both ends agreed on (RFC 7301).
     pub(super) agreed: Option<Box<[u8]>>,
-    /// With which the peer has proved who it is.
-    pub(super) certificate: Option<CertificateDer<'static>>,
+    /// With which the peer has proved who it is: its own certificate first.
+    pub(super) shown: Vec<CertificateDer<'static>>,
     /// The beginning of a record.
     pub(super) partial: Vec<u8>,
     /// Data that came with the peer's last message.

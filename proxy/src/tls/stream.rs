@@ -33,7 +33,7 @@ pub struct MeshTls {
     stream: TcpStream,
     session: Box<Session>,
     agreed: Option<Box<[u8]>>,
-    certificate: Option<CertificateDer<'static>>,
+    shown: Vec<CertificateDer<'static>>,
     /// Data that came with the handshake.
     early: BytesMut,
     /// The beginning of a record whose end has not come.
@@ -47,12 +47,12 @@ pub struct MeshTls {
 impl MeshTls {
     /// Goes on where the handshake on `stream` has left off.
     pub(super) fn new(stream: TcpStream, left: Left) -> Self {
-        let Left { session, agreed, certificate, partial, early } = left;
+        let Left { session, agreed, shown, partial, early } = left;
         Self {
             stream,
             session: Box::new(session),
             agreed,
-            certificate,
+            shown,
             early,
             partial,
             sealed: Sealed::default(),
@@ -66,9 +66,9 @@ impl MeshTls {
         self.agreed.as_deref()
     }
 
-    /// The certificate with which the peer has proved who it is.
-    pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
-        self.certificate.as_ref()
+    /// Takes the certificates with which the peer has proved who it is, its own first.
+    pub fn take_shown(&mut self) -> Vec<CertificateDer<'static>> {
+        std::mem::take(&mut self.shown)
     }
 
     /// Opens what was read.
