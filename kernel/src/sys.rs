@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::{
-    ffi::{c_int, c_void},
+    ffi::c_int,
     os::fd::{AsRawFd, BorrowedFd},
 };
 
@@ -60,8 +60,9 @@ pub(crate) fn let_go_of_files() {
 }
 
 #[cfg(feature = "memory")]
-unsafe extern "C" fn let_go_of(file: *mut libc::dl_phdr_info, _: usize, _: *mut c_void) -> c_int {
-    let page = rustix::param::page_size();
+unsafe extern "C" fn let_go_of(file: *mut libc::dl_phdr_info, _: usize, _: *mut libc::c_void) -> c_int {
+    // SAFETY: it has no conditions. (rustix reads the size from where programs under valgrind have none.)
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
     // SAFETY: the loader keeps both valid during the call. They may be null only where there are no headers.
     let (file, headers) = unsafe {
         let file = &*file;
@@ -80,7 +81,7 @@ unsafe extern "C" fn let_go_of(file: *mut libc::dl_phdr_info, _: usize, _: *mut 
         if begin < end {
             // SAFETY: these pages are mapped from a file, privately, and were never writable: there is nothing in them but what is
             // in the file, and that is what is found there afterwards. A failure changes nothing.
-            unsafe { libc::madvise(begin as *mut c_void, end - begin, libc::MADV_DONTNEED) };
+            unsafe { libc::madvise(begin as *mut libc::c_void, end - begin, libc::MADV_DONTNEED) };
         }
     }
     0

@@ -18,6 +18,10 @@ use super::{
 };
 use crate::copy;
 
+/// Room made for what is to fill a frame: most of what comes is little. Where more comes, what waits to be written grows, and
+/// leaves more room the next time.
+const ROOM_MIN: usize = 4096;
+
 /// What fills the room of a frame: it appends as many bytes as it says.
 pub trait Fill: FnOnce(Limit<&mut Vec<u8>>) -> Poll<io::Result<usize>> {}
 
@@ -78,8 +82,9 @@ impl Core {
     pub(super) fn send_filled(&mut self, stream: &mut Stream, most: usize, fill: impl Fill) -> Poll<io::Result<usize>> {
         let begin = self.out.len();
         self.out.extend_from_slice(&[0; HEAD]);
-        self.out.reserve(most);
-        let filled = fill((&mut self.out).limit(most));
+        self.out.reserve(most.min(ROOM_MIN));
+        let room = most.min(self.out.capacity() - self.out.len());
+        let filled = fill((&mut self.out).limit(room));
         let Poll::Ready(Ok(length @ 1..)) = filled else {
             self.out.truncate(begin);
             return filled;
