@@ -134,23 +134,29 @@ impl Authority {
     /// # Errors
     /// The files cannot be read, the key is open to others, the certificate may not sign others, or they do not belong together.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, AuthorityError> {
-        let chain = disk::read(certificate)?;
-        let key_pem = disk::read_private(key)?;
-        let unusable = |why: String| AuthorityError::Unusable { path: certificate.to_owned(), why };
+        let (chain, key_pem) = (disk::read(certificate)?, disk::read_private(key)?);
+        Self::from_pem(&chain, &key_pem).map_err(|why| AuthorityError::Unusable { path: certificate.to_owned(), why })
+    }
+
+    /// The authority of a certificate (with the chain up to its root, if it is not a root itself) and its key, in PEM form.
+    ///
+    /// # Errors
+    /// Why they cannot be used: as [`from_files`](Self::from_files).
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, String> {
+        let unusable = |error: &dyn fmt::Display| error.to_string();
         let certificates: Vec<CertificateDer<'static>> =
-            CertificateDer::pem_slice_iter(&chain).collect::<Result<_, _>>().map_err(|error| unusable(error.to_string()))?;
-        let (first, last) =
-            certificates.first().zip(certificates.last()).ok_or_else(|| unusable("no certificate in it".into()))?;
-        let key = Key::from_pem(&key_pem).map_err(|why| AuthorityError::Unusable { path: key.to_owned(), why })?;
-        let (_, parsed) = X509Certificate::from_der(first).map_err(|error| unusable(error.to_string()))?;
+            CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().map_err(|error| unusable(&error))?;
+        let (first, last) = certificates.first().zip(certificates.last()).ok_or("no certificate in it")?;
+        let key = Key::from_pem(key).map_err(|why| format!("the private key: {why}"))?;
+        let (_, parsed) = X509Certificate::from_der(first).map_err(|error| unusable(&error))?;
         if parsed.public_key().raw != key.subject_public_key_info() {
-            return Err(unusable(String::from("the private key does not belong to the certificate")));
+            return Err(String::from("the private key does not belong to the certificate"));
         }
-        may_sign(&parsed).map_err(unusable)?;
+        may_sign(&parsed)?;
         let seconds = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
-        let bundle = Bundle::from_pem(verify::pem(last).as_bytes())?;
+        let bundle = Bundle::from_pem(verify::pem(last).as_bytes()).map_err(|error| unusable(&error))?;
         let chain_pem = certificates.iter().map(verify::pem).collect();
-        let issuer = Issuer::from_ca_cert_der(first, key).map_err(|error| unusable(error.to_string()))?;
+        let issuer = Issuer::from_ca_cert_der(first, key).map_err(|error| unusable(&error))?;
         Ok(Self { issuer, chain_pem, not_after: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds), bundle })
     }
 
@@ -166,6 +172,52 @@ impl Authority {
     /// # Errors
     /// The request cannot be used, or the authority's own life is over ([`IssueError::Signing`]).
     pub fn issue(&self, csr_pem: &str, id: &SpiffeId, lifetime: Duration, now: SystemTime) -> Result<Issued, IssueError> {
+        self.sign(csr_pem, leaf(id)?, lifetime, now)
+    }
+
+    /// The same for the one pod with `uid`, which the certificate names beside its identity: see [`verify::pod_uid`].
+    ///
+    /// # Errors
+    /// Those of [`issue`](Self::issue).
+    pub fn issue_to_pod(
+        &self,
+        csr_pem: &str,
+        id: &SpiffeId,
+        uid: &str,
+        lifetime: Duration,
+        now: SystemTime,
+    ) -> Result<Issued, IssueError> {
+        let mut leaf = leaf(id)?;
+        leaf.distinguished_name.push(DnType::CustomDnType(verify::POD_UID.to_vec()), uid);
+        self.sign(csr_pem, leaf, lifetime, now)
+    }
+
+    /// The same for a server that is known by DNS names, to those who know no SPIFFE ID.
+    ///
+    /// # Errors
+    /// Those of [`issue`](Self::issue), and names that are none.
+    pub fn issue_to_server(
+        &self,
+        csr_pem: &str,
+        names: &[String],
+        lifetime: Duration,
+        now: SystemTime,
+    ) -> Result<Issued, IssueError> {
+        let name = |name: &String| name.clone().try_into().map(SanType::DnsName);
+        let names = names.iter().map(name).collect::<Result<_, rcgen::Error>>();
+        let mut leaf = nobody();
+        leaf.subject_alt_names = names.map_err(|error| IssueError::Signing(error.to_string()))?;
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.sign(csr_pem, leaf, lifetime, now)
+    }
+
+    fn sign(
+        &self,
+        csr_pem: &str,
+        mut params: CertificateParams,
+        lifetime: Duration,
+        now: SystemTime,
+    ) -> Result<Issued, IssueError> {
         let key = requested_key(csr_pem)?;
         if self.not_after <= now {
             let (ended, now) = (seconds(self.not_after), seconds(now));
@@ -173,7 +225,8 @@ impl Authority {
         }
         let not_after = whole_seconds((now + lifetime.min(LEAF_MAX)).min(self.not_after));
         let serial = random_serial()?;
-        let mut params = leaf(id, now - SKEW, not_after)?;
+        params.not_before = OffsetDateTime::from(now - SKEW);
+        params.not_after = OffsetDateTime::from(not_after);
         params.serial_number = Some(SerialNumber::from_slice(&serial));
         let certificate = params.signed_by(&key, &self.issuer).map_err(|error| IssueError::Signing(error.to_string()))?;
         let mut chain_pem = vec![certificate.pem()];
@@ -220,20 +273,25 @@ fn may_sign(certificate: &X509Certificate<'_>) -> Result<(), String> {
     }
 }
 
-/// An X.509-SVID: everything is set here, since rcgen's defaults live until the year 4096.
-fn leaf(id: &SpiffeId, not_before: SystemTime, not_after: SystemTime) -> Result<CertificateParams, IssueError> {
+/// An X.509-SVID.
+fn leaf(id: &SpiffeId) -> Result<CertificateParams, IssueError> {
     let name = id.to_string().try_into().map_err(|error: rcgen::Error| IssueError::Signing(error.to_string()))?;
+    let mut params = nobody();
+    params.subject_alt_names = vec![SanType::URI(name)];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    Ok(params)
+}
+
+/// A certificate that names nobody yet. Everything but its life is set here and by its callers: rcgen's defaults live until
+/// the year 4096.
+fn nobody() -> CertificateParams {
     let mut params = CertificateParams::default();
-    params.not_before = OffsetDateTime::from(not_before);
-    params.not_after = OffsetDateTime::from(not_after);
     // An empty subject makes the name extension critical, as X.509-SVID asks (section 4.1).
     params.distinguished_name = DistinguishedName::new();
-    params.subject_alt_names = vec![SanType::URI(name)];
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     params.use_authority_key_identifier_extension = true;
-    Ok(params)
+    params
 }
 
 /// 16 random bytes, the first of them such that the number is positive and keeps its length.
@@ -244,13 +302,33 @@ fn random_serial() -> Result<[u8; 16], IssueError> {
     Ok(serial)
 }
 
+/// A new root, for somebody to keep: it must be read back before anything is issued with it.
+#[derive(Debug)]
+pub struct NewRoot {
+    /// Its certificate, in PEM form.
+    pub certificate: String,
+    /// Its private key, in PEM form; wiped when this is dropped.
+    pub key: zeroize::Zeroizing<String>,
+}
+
+impl NewRoot {
+    /// Makes one, valid for ten years from `now`.
+    ///
+    /// # Errors
+    /// The cryptographic library failed.
+    pub fn make(trust_domain: &TrustDomain, now: SystemTime) -> Result<Self, AuthorityError> {
+        let key = Key::generate()?;
+        let certificate = root(&key, trust_domain, now).self_signed(&key)?.pem();
+        Ok(Self { certificate, key: key.to_pem() })
+    }
+}
+
 fn create(folder: &Path, trust_domain: &TrustDomain, now: SystemTime) -> Result<(), AuthorityError> {
-    let key = Key::generate()?;
-    let certificate = root(&key, trust_domain, now).self_signed(&key)?;
+    let NewRoot { certificate, key } = NewRoot::make(trust_domain, now)?;
     disk::make_folder(folder)?;
     // The key first: a certificate without its key would be trusted for nothing.
-    disk::write(&folder.join(KEY_FILE), key.to_pem().as_bytes(), 0o600)?;
-    disk::write(&folder.join(CERTIFICATE_FILE), certificate.pem().as_bytes(), 0o644)
+    disk::write(&folder.join(KEY_FILE), key.as_bytes(), 0o600)?;
+    disk::write(&folder.join(CERTIFICATE_FILE), certificate.as_bytes(), 0o644)
 }
 
 fn root(key: &Key, trust_domain: &TrustDomain, now: SystemTime) -> CertificateParams {

@@ -21,6 +21,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_parser::{
     der_parser::asn1_rs::Tag,
+    oid_registry::OID_X509_SERIALNUMBER,
     prelude::{FromDer, GeneralName, X509Certificate, X509Name},
 };
 
@@ -128,6 +129,17 @@ pub fn peer_id(certificate: &CertificateDer<'_>) -> Result<SpiffeId, VerifyError
         [name] => Ok(name.parse()?),
         _ => Err(VerifyError::NotOneName(names.len())),
     }
+}
+
+/// `serialNumber` of a subject (X.520, section 6.2.9): here stands which pod a certificate was issued to.
+pub(crate) const POD_UID: &[u64] = &[2, 5, 4, 5];
+
+/// The pod that `certificate` was issued to, by its UID; `None` if it says of none. Identities outlive pods, and addresses pass
+/// from one to another: by this a pod is told from whoever had its identity and its address before.
+pub fn pod_uid(certificate: &CertificateDer<'_>) -> Option<String> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let attribute = parsed.subject().iter_by_oid(&OID_X509_SERIALNUMBER).next()?;
+    attribute.as_str().ok().map(str::to_owned)
 }
 
 /// The URI that `name` is. One that is not text counts as well, or a certificate could carry a second name unseen; it is

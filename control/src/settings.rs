@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fmt,
     net::IpAddr,
     path::{Path, PathBuf},
     str::FromStr,
@@ -22,6 +23,15 @@ struct Flags {
     /// Directory of manifests (Service, EndpointSlice, Pod) to follow
     #[arg(long, env = "WEFT_SOURCE", value_name = "DIR")]
     source: Option<PathBuf>,
+    /// Follow the API server of the cluster we run in, or the one that KUBECONFIG names, instead of a directory
+    #[arg(long, env = "WEFT_KUBERNETES", value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    kubernetes: bool,
+    /// Namespace we run in, with --kubernetes
+    #[arg(long, env = "WEFT_NAMESPACE", value_name = "NAME", default_value = "weft-system")]
+    namespace: String,
+    /// Secret of the CA in our namespace, with --kubernetes; made there if it is not [default: weft-ca]
+    #[arg(long, env = "WEFT_CA_SECRET", value_name = "NAME")]
+    ca_secret: Option<String>,
     /// Directory of the CA: ca.pem and ca-key.pem, made there if it holds none
     #[arg(long, env = "WEFT_CA_DIR", value_name = "DIR")]
     ca_dir: Option<PathBuf>,
@@ -63,7 +73,9 @@ struct Flags {
 /// What control runs by.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) source: PathBuf,
+    pub(crate) source: Source,
+    /// Where we run, in a cluster.
+    pub(crate) namespace: String,
     pub(crate) ca: Ca,
     pub(crate) bundle_out: Option<PathBuf>,
     pub(crate) trust_domain: TrustDomain,
@@ -77,9 +89,29 @@ pub(crate) struct Settings {
     pub(crate) log: EnvFilter,
 }
 
+/// What is followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A directory of manifests.
+    Folder(PathBuf),
+    /// The API server of a cluster.
+    Cluster,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(f, "{}", folder.display()),
+            Self::Cluster => f.write_str("the API server"),
+        }
+    }
+}
+
 /// Where the CA is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ca {
+    /// In a Secret of our namespace, and made there if it is not.
+    Secret(String),
     /// In a directory, and made there if it is not.
     Folder(PathBuf),
     /// In two files that are there.
@@ -118,8 +150,17 @@ impl Flags {
         let trust_domain = mistakes.kept("--trust-domain", &self.trust_domain, self.trust_domain.parse::<TrustDomain>());
         let leaf_lifetime = mistakes.kept("--leaf-lifetime", &self.leaf_lifetime, lifetime(&self.leaf_lifetime));
         let log = mistakes.kept("--log", &self.log, EnvFilter::try_new(&self.log));
-        let source = mistakes.source(self.source);
-        let ca = mistakes.ca(self.ca_dir, self.ca_cert, self.ca_key);
+        let source = mistakes.source(self.source, self.kubernetes);
+        let secret = match (self.ca_secret, self.kubernetes) {
+            (None, true) if self.ca_dir.is_none() && self.ca_cert.is_none() => Some(String::from("weft-ca")),
+            (secret, _) => secret,
+        };
+        let ca = match secret {
+            Some(_) if !self.kubernetes => mistakes.ca_wrong("--ca-secret is for --kubernetes"),
+            Some(secret) if self.ca_dir.is_none() && self.ca_cert.is_none() => Some(Ca::Secret(secret)),
+            Some(_) => mistakes.ca_wrong("two CAs are named"),
+            None => mistakes.ca(self.ca_dir, self.ca_cert, self.ca_key),
+        };
         match (source, ca, trust_domain, listen, ports, admin_listen, leaf_lifetime, log) {
             (
                 Some(source),
@@ -135,6 +176,7 @@ impl Flags {
                 mistakes.distinct([xds_port, certs_port, admin_port]);
                 let settings = Settings {
                     source,
+                    namespace: self.namespace,
                     ca,
                     bundle_out,
                     trust_domain,
@@ -177,15 +219,21 @@ impl Mistakes {
         }
     }
 
-    fn source(&mut self, source: Option<PathBuf>) -> Option<PathBuf> {
+    fn source(&mut self, source: Option<PathBuf>, kubernetes: bool) -> Option<Source> {
         let Some(source) = source else {
-            self.0.push(String::from("--source is missing: the directory of manifests to follow"));
-            return None;
+            if !kubernetes {
+                self.0.push(String::from("--source is missing: the directory of manifests to follow; or give --kubernetes"));
+                return None;
+            }
+            return Some(Source::Cluster);
         };
+        if kubernetes {
+            self.0.push(String::from("--source and --kubernetes are both given: only one can be followed"));
+        }
         if !source.is_dir() {
             self.0.push(format!("--source {}: there is no such directory", source.display()));
         }
-        Some(source)
+        Some(Source::Folder(source))
     }
 
     fn ca(&mut self, folder: Option<PathBuf>, certificate: Option<PathBuf>, key: Option<PathBuf>) -> Option<Ca> {
@@ -257,6 +305,20 @@ mod tests {
             assert!(mistakes.iter().any(|mistake| mistake.contains(flag)), "{flag}: {mistakes:?}");
         }
         assert_eq!(mistakes.len(), 6, "{mistakes:?}");
+    }
+
+    #[test]
+    fn a_cluster_is_followed_with_a_ca_of_its_own() {
+        let settings = read(&["--kubernetes"]).unwrap();
+        assert_eq!((settings.source, settings.ca), (Source::Cluster, Ca::Secret("weft-ca".into())));
+        assert_eq!(read(&["--kubernetes", "--ca-dir", "/ca"]).unwrap().ca, Ca::Folder("/ca".into()));
+        for wrong in [
+            &["--kubernetes", "--source", "/"][..],
+            &["--kubernetes", "--ca-secret", "a", "--ca-dir", "/ca"],
+            &["--source", "/", "--ca-secret", "a"],
+        ] {
+            assert!(matches!(read(wrong), Err(NoSettings::Mistakes(_))), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! From the command line to a running control component, and out again.
 
-use std::{ffi::OsString, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use certs::issue::Authority;
+use kube::Client;
 use tokio::{
     net::TcpListener,
     runtime::Builder,
@@ -17,10 +18,10 @@ use wire::{
 
 use crate::{
     admin::{About, Admin},
-    clock,
+    clock, cluster,
     metrics::{self, Metrics},
-    serve::{Certificates, Discovery, Door, Issuing, Leave, Roster},
-    settings::{Ca, NoSettings, Settings},
+    serve::{Certificates, Discovery, Door, Issuing, Leave, Roster, Tellers},
+    settings::{Ca, NoSettings, Settings, Source},
     state::State,
     watch,
 };
@@ -67,23 +68,45 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn control(mut settings: Settings) -> anyhow::Result<()> {
     let filter = std::mem::take(&mut settings.log);
     let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).try_init();
-    let authority = authority(&settings)?;
-    if let Some(path) = &settings.bundle_out {
-        std::fs::write(path, authority.bundle().to_pem()).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?.block_on(serve(settings, authority))
+    Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?.block_on(serve(settings))
 }
 
-fn authority(settings: &Settings) -> anyhow::Result<Authority> {
-    let authority = match &settings.ca {
-        Ca::Folder(folder) => Authority::open_or_create(folder, &settings.trust_domain, clock::wall()),
-        Ca::Files { certificate, key } => Authority::from_files(certificate, key),
+/// What is followed, found.
+enum Followed {
+    Folder(PathBuf),
+    Cluster(Client),
+}
+
+impl Followed {
+    async fn find(source: &Source) -> anyhow::Result<Self> {
+        Ok(match source {
+            Source::Folder(folder) => Self::Folder(folder.clone()),
+            Source::Cluster => Self::Cluster(cluster::connect().await?),
+        })
+    }
+}
+
+async fn authority(settings: &Settings, followed: &Followed) -> anyhow::Result<Authority> {
+    let (trust_domain, now) = (&settings.trust_domain, clock::wall());
+    let authority = match (&settings.ca, followed) {
+        (Ca::Folder(folder), _) => Authority::open_or_create(folder, trust_domain, now).map_err(Into::into),
+        (Ca::Files { certificate, key }, _) => Authority::from_files(certificate, key).map_err(Into::into),
+        (Ca::Secret(name), Followed::Cluster(client)) => {
+            cluster::authority(client.clone(), &settings.namespace, name, trust_domain, now).await
+        }
+        // The settings do not let that come about.
+        (Ca::Secret(_), Followed::Folder(_)) => Err(anyhow!("a Secret is in a cluster, and a directory is followed")),
     };
     authority.context("there is no CA to issue with")
 }
 
-async fn serve(settings: Settings, authority: Authority) -> anyhow::Result<()> {
+async fn serve(settings: Settings) -> anyhow::Result<()> {
     let told = told_to_leave()?;
+    let followed = Followed::find(&settings.source).await?;
+    let authority = authority(&settings, &followed).await?;
+    if let Some(path) = &settings.bundle_out {
+        std::fs::write(path, authority.bundle().to_pem()).with_context(|| format!("cannot write {}", path.display()))?;
+    }
     let Listeners { xds, certificates, admin } = Listeners::open(&settings).await?;
     let metrics = Metrics::new();
     let state = State::new(settings.trust_domain.clone());
@@ -95,12 +118,18 @@ async fn serve(settings: Settings, authority: Authority) -> anyhow::Result<()> {
         metrics: metrics.clone(),
     };
     let held = issuing.keep()?;
-    let watched = watch::watch(settings.source.clone(), state.clone(), metrics.clone()).context("cannot follow the source")?;
+    let (watched, tellers) = match followed {
+        Followed::Folder(folder) => {
+            let watched = watch::folder(folder, state.clone(), metrics.clone()).context("cannot follow the source")?;
+            (watched, Tellers::source())
+        }
+        Followed::Cluster(client) => (watch::cluster(client.clone(), state.clone(), metrics.clone()), Tellers::cluster(client)),
+    };
     let pages = Admin {
         state: state.clone(),
         metrics: metrics.clone(),
         roster: roster.clone(),
-        about: About { source: settings.source, leaf_lifetime: settings.leaf_lifetime, held: held.clone() },
+        about: About { source: settings.source.to_string(), leaf_lifetime: settings.leaf_lifetime, held: held.clone() },
         address: settings.admin_listen,
     };
     tokio::spawn(::admin::serve(admin, move |question| pages.answer(question)));
@@ -119,7 +148,7 @@ async fn serve(settings: Settings, authority: Authority) -> anyhow::Result<()> {
         .max_concurrent_streams(STREAMS_MAX)
         .max_connection_age(CERTIFICATE_CALL_MAX)
         .max_connection_age_grace(Duration::ZERO)
-        .add_service(IstioCertificateServiceServer::new(Certificates::new(issuing, state)))
+        .add_service(IstioCertificateServiceServer::new(Certificates::new(issuing, state, tellers)))
         .serve_with_incoming_shutdown(door(metrics::CERTIFICATES, certificates, held.certificates), goes());
     let serving = async { tokio::try_join!(discovery, issuer) };
     tokio::pin!(serving);

@@ -140,6 +140,22 @@ impl State {
         self.inside().index.pod_with_token(hash).cloned()
     }
 
+    /// The pod with a UID.
+    pub(crate) fn pod_with_uid(&self, uid: &str) -> Option<Pod> {
+        self.inside().index.pod_with_uid(uid).cloned()
+    }
+
+    /// The pods that a client at `address` may be who has proved to be a pod of `namespace` and `service_account`, and, if its
+    /// certificate says so, the one with `uid`. One whose address is known is nowhere else.
+    pub(crate) fn pods_of(&self, address: IpAddr, uid: Option<&str>, namespace: &str, service_account: &str) -> Vec<Pod> {
+        let address = address.to_canonical();
+        let may_be = |pod: &Pod| pod.has_names(namespace, service_account) && pod.may_be_at(address);
+        match uid {
+            Some(uid) => self.pod_with_uid(uid).into_iter().filter(may_be).collect(),
+            None => self.pods_at(address).into_iter().filter(may_be).collect(),
+        }
+    }
+
     /// How much there is.
     pub(crate) fn sizes(&self) -> Sizes {
         self.inside().index.sizes()

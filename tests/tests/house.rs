@@ -34,7 +34,7 @@ fn sources(folder: &str) -> Vec<(String, String)> {
 
 /// Crates of ours that a crate's manifest depends on, tests aside.
 fn dependencies(package: &str) -> BTreeSet<String> {
-    const OURS: [&str; 8] = ["admin", "bench", "certs", "cli", "control", "kernel", "proxy", "wire"];
+    const OURS: [&str; 9] = ["admin", "bench", "certs", "cli", "control", "inject", "kernel", "proxy", "wire"];
     let manifest = fs::read_to_string(root().join(package).join("Cargo.toml")).expect("a manifest");
     let section = manifest.split("[dependencies]").nth(1).unwrap_or_default();
     let section = section.split("\n[").next().unwrap_or_default();
@@ -54,8 +54,9 @@ fn crates_point_only_where_the_map_says() {
         ("wire", set(&[])),
         ("kernel", set(&[])),
         ("proxy", set(&["admin", "certs", "kernel", "wire"])),
-        ("control", set(&["admin", "certs", "wire"])),
-        ("cli", set(&["certs", "control", "kernel", "proxy"])),
+        ("inject", set(&[])),
+        ("control", set(&["admin", "certs", "inject", "wire"])),
+        ("cli", set(&["certs", "control", "inject", "kernel", "proxy"])),
         // It measures programs, and nothing from inside them.
         ("bench", set(&["certs", "kernel", "wire"])),
     ] {
@@ -164,7 +165,7 @@ fn index_and_plan_know_no_source_and_no_server() {
 #[test]
 fn unsafe_has_one_place() {
     let mut found = Vec::new();
-    for package in ["admin", "bench", "certs", "cli", "control", "kernel", "proxy", "wire"] {
+    for package in ["admin", "bench", "certs", "cli", "control", "inject", "kernel", "proxy", "wire"] {
         found.extend(
             sources(&format!("{package}/src")).into_iter().filter(|(_, code)| code.contains("unsafe {")).map(|(path, _)| path),
         );

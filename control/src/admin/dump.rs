@@ -1,6 +1,6 @@
 //! What control knows, as JSON. No token, no hash of one, no key.
 
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::{
 
 /// What was decided at start.
 pub(crate) struct About {
-    pub(crate) source: PathBuf,
+    pub(crate) source: String,
     pub(crate) leaf_lifetime: Duration,
     pub(crate) held: Held,
 }
@@ -22,7 +22,7 @@ pub(crate) struct About {
 #[serde(rename_all = "camelCase")]
 struct Config {
     trust_domain: String,
-    source: PathBuf,
+    source: String,
     /// Changes taken in since start; nothing until the source was read.
     generation: Option<u64>,
     problems: Vec<String>,

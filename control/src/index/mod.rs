@@ -30,6 +30,7 @@ pub(crate) struct Index {
     slices_by_address: Lookup<IpAddr>,
     pods_by_address: Lookup<IpAddr>,
     pods_by_token: Lookup<String>,
+    pods_by_uid: Lookup<String>,
 }
 
 /// How many objects of each kind there are.
@@ -164,6 +165,7 @@ impl Index {
         if let Some(token) = &pod.token {
             self.pods_by_token.insert(token.clone(), &pod.key);
         }
+        self.pods_by_uid.insert(pod.uid.clone(), &pod.key);
         touched.extend(self.seen_through_pod(&pod));
         self.pods.insert(pod.key.clone(), pod);
         touched
@@ -177,6 +179,7 @@ impl Index {
         if let Some(token) = &pod.token {
             self.pods_by_token.remove(token, key);
         }
+        self.pods_by_uid.remove(&pod.uid, key);
         self.seen_through_pod(&pod)
     }
 
@@ -239,6 +242,11 @@ impl Index {
     /// The pod whose proxy may show the token with this hash.
     pub(crate) fn pod_with_token(&self, hash: &str) -> Option<&Pod> {
         self.pods_by_token.owners(&hash.to_owned()).find_map(|key| self.pods.get(key))
+    }
+
+    /// The pod with a UID.
+    pub(crate) fn pod_with_uid(&self, uid: &str) -> Option<&Pod> {
+        self.pods_by_uid.owners(&uid.to_owned()).find_map(|key| self.pods.get(key))
     }
 
     /// What a pod's ports speak: what it declares itself, and else what the services that lead to it declare.

@@ -124,4 +124,9 @@ impl Pod {
     pub(crate) fn has_names(&self, namespace: &str, service_account: &str) -> bool {
         self.key.namespace == namespace && self.service_account == service_account
     }
+
+    /// Whether it can be reached at an address. A pod is heard of before its addresses are.
+    pub(crate) fn may_be_at(&self, address: IpAddr) -> bool {
+        self.addresses.is_empty() || self.addresses.contains(&address)
+    }
 }

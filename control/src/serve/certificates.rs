@@ -1,7 +1,8 @@
 //! Issuing certificates to workloads (`istio.v1.auth.IstioCertificateService`).
 //!
-//! A first certificate costs a token, shown once and from the pod's own address. A renewal costs the certificate it
-//! replaces. What the request says of itself is never believed: only its public key is used.
+//! A first certificate costs a token. On one machine the engine has made it, and it is good once, from the pod's own address; in a cluster the
+//! kubelet has, and the API server judges it. A renewal costs the certificate it replaces, shown by the same pod. What the request says
+//! of itself is never believed: only its public key is used.
 
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use wire::istio::v1::auth::{
 
 use super::{
     Issuing, Peer,
+    door::Proved,
+    reviews::{Bearer, Reviews, Worthless},
     tokens::{Tokens, Worth, hexadecimal},
 };
 use crate::{clock, index::Pod, state::State};
@@ -24,7 +27,27 @@ pub(crate) const LIFE_MIN: Duration = Duration::from_secs(10);
 pub(crate) struct Certificates {
     issuing: Issuing,
     state: State,
-    tokens: Tokens,
+    tellers: Tellers,
+}
+
+/// Who tells what a token is worth.
+pub(crate) enum Tellers {
+    /// The pods of the source, which name the hashes of their tokens.
+    Source(Tokens),
+    /// The API server.
+    Cluster(Reviews),
+}
+
+impl Tellers {
+    /// The source's pods.
+    pub(crate) fn source() -> Self {
+        Self::Source(Tokens::default())
+    }
+
+    /// The API server that `client` speaks to.
+    pub(crate) fn cluster(client: kube::Client) -> Self {
+        Self::Cluster(Reviews::new(client))
+    }
 }
 
 /// Why nothing is issued.
@@ -36,6 +59,10 @@ pub(crate) enum Reason {
     NoProof,
     /// A token nobody has.
     TokenUnknown,
+    /// The API server could not be asked about a token.
+    TokenUnjudged,
+    /// The pod of a token has not been heard of.
+    PodUnknown,
     /// A token that was shown before.
     TokenReused,
     /// A token shown from an address that is not its pod's.
@@ -51,10 +78,12 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::NotLoaded,
         Self::NoProof,
         Self::TokenUnknown,
+        Self::TokenUnjudged,
+        Self::PodUnknown,
         Self::TokenReused,
         Self::TokenStolen,
         Self::RenewalWithoutPod,
@@ -69,6 +98,8 @@ impl Reason {
             Self::NotLoaded => "not_loaded",
             Self::NoProof => "no_proof",
             Self::TokenUnknown => "token_unknown",
+            Self::TokenUnjudged => "token_unjudged",
+            Self::PodUnknown => "pod_unknown",
             Self::TokenReused => "token_reused",
             Self::TokenStolen => "token_stolen",
             Self::RenewalWithoutPod => "renewal_without_pod",
@@ -81,7 +112,7 @@ impl Reason {
     /// What the asker is told.
     fn status(self, why: impl Into<String>) -> Status {
         match self {
-            Self::NotLoaded => Status::unavailable(why),
+            Self::NotLoaded | Self::TokenUnjudged | Self::PodUnknown => Status::unavailable(why),
             Self::NoProof | Self::TokenUnknown | Self::TokenReused => Status::unauthenticated(why),
             Self::TokenStolen | Self::RenewalWithoutPod => Status::permission_denied(why),
             Self::BadRequest => Status::invalid_argument(why),
@@ -94,13 +125,6 @@ impl Reason {
 /// A reason, with what there is to say about it.
 struct Refused(Reason, String);
 
-/// What a request is granted for.
-struct Granted {
-    pod: Box<Pod>,
-    /// The token that was used up, by its hash.
-    token: Option<String>,
-}
-
 #[tonic::async_trait]
 impl IstioCertificateService for Certificates {
     async fn create_certificate(
@@ -108,7 +132,7 @@ impl IstioCertificateService for Certificates {
         request: Request<IstioCertificateRequest>,
     ) -> Result<Response<IstioCertificateResponse>, Status> {
         let peer = request.extensions().get::<Peer>().cloned().ok_or_else(|| Status::internal("the connection has no peer"))?;
-        let issued = self.issue(&peer, request.metadata(), request.get_ref());
+        let issued = self.issue(&peer, request.metadata(), request.get_ref()).await;
         issued.map(|cert_chain| Response::new(IstioCertificateResponse { cert_chain })).map_err(|Refused(reason, why)| {
             self.issuing.metrics.refused(reason);
             let identity = peer.proved.map(|proved| proved.identity.to_string());
@@ -119,23 +143,31 @@ impl IstioCertificateService for Certificates {
 }
 
 impl Certificates {
-    pub(crate) fn new(issuing: Issuing, state: State) -> Self {
-        Self { issuing, state, tokens: Tokens::default() }
+    pub(crate) fn new(issuing: Issuing, state: State, tellers: Tellers) -> Self {
+        Self { issuing, state, tellers }
     }
 
-    fn issue(&self, peer: &Peer, metadata: &MetadataMap, request: &IstioCertificateRequest) -> Result<Vec<String>, Refused> {
+    async fn issue(
+        &self,
+        peer: &Peer,
+        metadata: &MetadataMap,
+        request: &IstioCertificateRequest,
+    ) -> Result<Vec<String>, Refused> {
         if !self.state.is_loaded() {
             return Err(Refused(Reason::NotLoaded, String::from("control has not read its source yet; try again")));
         }
-        let granted = match &peer.proved {
-            Some(proved) => self.renewing(peer, &proved.identity)?,
-            None => self.shown(peer, bearer(metadata)?, &request.csr)?,
-        };
-        let issued = self.sign(&granted.pod, request);
-        if let (Err(_), Some(token)) = (&issued, &granted.token) {
-            self.tokens.give_back(token);
+        match (&peer.proved, &self.tellers) {
+            (Some(proved), _) => self.sign(&self.renewing(peer, proved)?, request),
+            (None, Tellers::Cluster(reviews)) => {
+                let pod = self.reviewed(peer, bearer(metadata)?, reviews).await?;
+                self.sign(&pod, request)
+            }
+            (None, Tellers::Source(tokens)) => {
+                let hash = hexadecimal(bearer(metadata)?.as_bytes());
+                let pod = self.shown(peer, &hash, &request.csr, tokens)?;
+                self.sign(&pod, request).inspect_err(|_| tokens.give_back(&hash))
+            }
         }
-        issued
     }
 
     fn sign(&self, pod: &Pod, request: &IstioCertificateRequest) -> Result<Vec<String>, Refused> {
@@ -143,7 +175,7 @@ impl Certificates {
         let id = SpiffeId::new(trust_domain, &pod.key.namespace, &pod.service_account)
             .map_err(|error| Refused(Reason::Unnameable, format!("pod {}: {error}", pod.key)))?;
         let life = life(request.validity_duration, self.issuing.lifetime);
-        let issued = authority.issue(&request.csr, &id, life, clock::wall()).map_err(|error| {
+        let issued = authority.issue_to_pod(&request.csr, &id, &pod.uid, life, clock::wall()).map_err(|error| {
             let reason = if matches!(error, IssueError::Signing(_)) { Reason::Signing } else { Reason::BadRequest };
             Refused(reason, error.to_string())
         })?;
@@ -152,12 +184,29 @@ impl Certificates {
         Ok(issued.chain_pem)
     }
 
-    /// The pod whose token was shown.
-    fn shown(&self, peer: &Peer, token: &str, csr: &str) -> Result<Granted, Refused> {
-        let hash = hexadecimal(token.as_bytes());
+    /// The pod that the kubelet has given a token to.
+    async fn reviewed(&self, peer: &Peer, token: &str, reviews: &Reviews) -> Result<Pod, Refused> {
+        let Bearer { pod, uid, service_account } = reviews.who(token).await.map_err(|worthless| match worthless {
+            Worthless::Unasked(why) => Refused(Reason::TokenUnjudged, why),
+            Worthless::Refused(why) => Refused(Reason::TokenUnknown, format!("this token proves nothing: {why}")),
+        })?;
+        let Some(known) = self.state.pod_with_uid(&uid) else {
+            let why = format!("the pod {pod} with UID {uid} has not been heard of yet, or is gone; try again");
+            return Err(Refused(Reason::PodUnknown, why));
+        };
         let address = peer.address.ip().to_canonical();
-        match self.tokens.take(&self.state, &hash, address, csr) {
-            Worth::Good(pod) => Ok(Granted { pod, token: Some(hash) }),
+        if known.key != pod || known.service_account != service_account || !known.may_be_at(address) {
+            tracing::warn!(owner = %known.key, %address, "a token was shown from an address that is not its pod's");
+            return Err(Refused(Reason::TokenStolen, format!("this token belongs to a pod at another address than {address}")));
+        }
+        Ok(known)
+    }
+
+    /// The pod whose token, with this hash, was shown.
+    fn shown(&self, peer: &Peer, hash: &str, csr: &str, tokens: &Tokens) -> Result<Pod, Refused> {
+        let address = peer.address.ip().to_canonical();
+        match tokens.take(&self.state, hash, address, csr) {
+            Worth::Good(pod) => Ok(*pod),
             Worth::Unknown => {
                 let why = "nobody has this token: the pod is gone, or has a newer one, or control has not heard of it yet";
                 Err(Refused(Reason::TokenUnknown, String::from(why)))
@@ -175,16 +224,16 @@ impl Certificates {
     }
 
     /// The pod that shows the certificate it holds.
-    fn renewing(&self, peer: &Peer, identity: &SpiffeId) -> Result<Granted, Refused> {
-        let pods = self.state.pods_at(peer.address.ip());
-        match pods.into_iter().find(|pod| pod.has_names(identity.namespace(), identity.service_account())) {
-            Some(pod) => Ok(Granted { pod: Box::new(pod), token: None }),
-            None => {
-                let why =
-                    format!("no pod of {identity} is known at {}: it is gone, or its certificate was stolen", peer.address.ip());
-                Err(Refused(Reason::RenewalWithoutPod, why))
-            }
-        }
+    fn renewing(&self, peer: &Peer, proved: &Proved) -> Result<Pod, Refused> {
+        let Proved { identity, pod_uid, .. } = proved;
+        let address = peer.address.ip();
+        let pods = self.state.pods_of(address, pod_uid.as_deref(), identity.namespace(), identity.service_account());
+        pods.into_iter().next().ok_or_else(|| {
+            let why = format!(
+                "no pod of {identity} that had this certificate is known at {address}: it is gone, or its certificate was stolen"
+            );
+            Refused(Reason::RenewalWithoutPod, why)
+        })
     }
 }
 

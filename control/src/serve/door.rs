@@ -54,6 +54,8 @@ pub(crate) struct Peer {
 #[derive(Clone, Debug)]
 pub(crate) struct Proved {
     pub(crate) identity: SpiffeId,
+    /// The pod that the certificate was issued to, if it says so.
+    pub(crate) pod_uid: Option<String>,
     pub(crate) until: SystemTime,
 }
 
@@ -188,7 +190,8 @@ fn proved(certificate: &CertificateDer<'_>) -> Result<Proved, VerifyError> {
     let identity = verify::peer_id(certificate)?;
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|error| VerifyError::Malformed(error.to_string()))?;
     let end = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
-    Ok(Proved { identity, until: SystemTime::UNIX_EPOCH + Duration::from_secs(end) })
+    let pod_uid = verify::pod_uid(certificate);
+    Ok(Proved { identity, pod_uid, until: SystemTime::UNIX_EPOCH + Duration::from_secs(end) })
 }
 
 fn explained(error: io::Error) -> (Failure, String) {

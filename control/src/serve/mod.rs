@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! door ─▶ xds ─▶ conversation: delta, world     discovery; roster remembers who follows
-//!     └─▶ certificates ─▶ tokens                issuing
+//!     └─▶ certificates ─▶ tokens, reviews       issuing
 //! identity                                      our own certificate, shown at both doors
 //! ```
 
@@ -12,12 +12,13 @@ mod delta;
 mod door;
 mod identity;
 mod leaving;
+mod reviews;
 mod roster;
 mod tokens;
 mod world;
 mod xds;
 
-pub(crate) use certificates::{Certificates, LIFE_MIN, Reason as CertificateReason};
+pub(crate) use certificates::{Certificates, LIFE_MIN, Reason as CertificateReason, Tellers};
 pub(crate) use door::{Door, Failure, Peer};
 pub(crate) use identity::{Held, Issuing};
 pub(crate) use leaving::{Leave, Leaving};

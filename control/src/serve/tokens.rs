@@ -15,7 +15,7 @@ const SLACK: usize = 1024;
 
 /// Which tokens were shown.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(Mutex<BTreeMap<String, String>>);
+pub(crate) struct Tokens(Mutex<BTreeMap<String, String>>);
 
 /// What a token is worth.
 #[derive(Debug)]

@@ -104,15 +104,17 @@ impl Discovery {
         Ok(Response::new(Box::pin(ReceiverStream::new(outgoing))))
     }
 
-    /// Who the client is was proved by its certificate; which pod it is, is told by its address. They must agree.
+    /// Who the client is was proved by its certificate, and which pod it is, if that is of ours; otherwise its address tells. They
+    /// must agree.
     async fn admit<T>(&self, request: &Request<T>) -> Result<Admitted, Status> {
         let peer = request.extensions().get::<Peer>().ok_or_else(|| Status::internal("the connection has no peer"))?;
         let proved = peer.proved.clone().ok_or_else(|| Status::unauthenticated("show a certificate of the mesh"))?;
         self.state.loaded().await;
         let address = peer.address.ip().to_canonical();
-        let (pods, others): (Vec<_>, Vec<_>) = self.state.pods_at(address).into_iter().partition(|pod| is(pod, &proved.identity));
+        let (namespace, account) = (proved.identity.namespace(), proved.identity.service_account());
+        let pods = self.state.pods_of(address, proved.pod_uid.as_deref(), namespace, account);
         if pods.is_empty() {
-            let (reason, why) = match others.first() {
+            let (reason, why) = match self.state.pods_at(address).first() {
                 None => (Reason::NoPod, format!("no pod is known at {address}")),
                 Some(_) => (Reason::ForeignIdentity, format!("the pod at {address} is not {}", proved.identity)),
             };

@@ -13,7 +13,10 @@ use notify::{
 };
 use tokio::sync::oneshot;
 
-use super::folder::{Folder, News};
+use super::{
+    Watched,
+    folder::{Folder, News},
+};
 use crate::{clock, manifest::Problem, metrics::Metrics, state::State};
 
 /// One edit is often several events; they are waited for together.
@@ -24,9 +27,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// How often to look when the kernel does not tell us anything.
 const POLL: Duration = Duration::from_millis(500);
-
-/// Ends when the directory is not followed any more, which only a defect of ours can bring about.
-pub(crate) type Watched = oneshot::Receiver<()>;
 
 /// Keeps `state` in line with the manifests in `folder`, on a thread of its own: reading files blocks.
 ///

@@ -1,14 +1,22 @@
-//! Where objects come from. For now: a directory.
+//! Where objects come from: a directory, or a cluster's API server.
 //!
 //! ```text
+//! cluster    the API server's watches, and what they have not mentioned any more
 //! files      told by the kernel that something changed, waits for the edit to settle
 //! folder     which files changed, what they say, what is wrong with them: changes of objects
 //! translate  from manifests to the index's nouns
 //! ```
 
+mod cluster;
 mod files;
 mod folder;
 mod opaque;
 mod translate;
 
-pub(crate) use files::watch;
+use tokio::sync::oneshot;
+
+pub(crate) use cluster::watch as cluster;
+pub(crate) use files::watch as folder;
+
+/// Ends when the source is not followed any more, which only a defect of ours can bring about.
+pub(crate) type Watched = oneshot::Receiver<()>;

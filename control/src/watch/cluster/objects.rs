@@ -1,0 +1,219 @@
+//! From the API server's objects to the index's nouns.
+//!
+//! The API server has checked them. What is wrong in what it does not check, our annotations, is left out.
+
+use std::net::IpAddr;
+
+use inject::{Owner, workload};
+use k8s_openapi::{
+    api::{core::v1 as core, discovery::v1 as discovery},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+
+use super::super::opaque::OpaquePorts;
+use crate::{
+    index::{Endpoint, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort},
+    manifest::kinds::{MESHED_ANNOTATION, OPAQUE_PORTS_ANNOTATION, SERVICE_LABEL},
+};
+
+/// Namespace and name.
+pub(super) fn key(metadata: &ObjectMeta) -> Key {
+    Key { namespace: metadata.namespace.clone().unwrap_or_default(), name: metadata.name.clone().unwrap_or_default() }
+}
+
+pub(super) fn service(service: &core::Service) -> Option<Object> {
+    let spec = service.spec.as_ref()?;
+    // A name that stands for another is followed by whoever resolves it: nothing is dialled at it.
+    if spec.type_.as_deref() == Some("ExternalName") {
+        return None;
+    }
+    let opaque = opaque(&service.metadata);
+    let mut addresses: Vec<IpAddr> = spec.cluster_ips.iter().flatten().filter_map(|address| address.parse().ok()).collect();
+    addresses.sort_unstable();
+    let port = |port: &core::ServicePort| {
+        let number = u16::try_from(port.port).ok()?;
+        let protocol = match opaque.contains(number) {
+            true => Protocol::Tcp,
+            false => Protocol::declared(port.app_protocol.as_deref(), port.name.as_deref()),
+        };
+        is_tcp(port.protocol.as_deref()).then(|| ServicePort {
+            name: port.name.clone().unwrap_or_default(),
+            port: number,
+            protocol,
+        })
+    };
+    Some(Object::Service(Service {
+        key: key(&service.metadata),
+        addresses,
+        ports: spec.ports.iter().flatten().filter_map(port).collect(),
+        publish_not_ready: spec.publish_not_ready_addresses.unwrap_or(false),
+    }))
+}
+
+pub(super) fn slice(slice: &discovery::EndpointSlice) -> Option<Object> {
+    let key = key(&slice.metadata);
+    let service = slice.metadata.labels.as_ref()?.get(SERVICE_LABEL)?;
+    let endpoint = |endpoint: &discovery::Endpoint| {
+        let conditions = endpoint.conditions.clone().unwrap_or_default();
+        // What is not said means what the API says that it means.
+        let ready = conditions.ready.unwrap_or(true);
+        let target = endpoint.target_ref.as_ref().filter(|target| target.kind.as_deref() == Some("Pod"));
+        let pod = target.and_then(|target| {
+            Some(Key { namespace: target.namespace.clone().unwrap_or_else(|| key.namespace.clone()), name: target.name.clone()? })
+        });
+        Some(Endpoint {
+            address: endpoint.addresses.first()?.parse().ok()?,
+            pod,
+            zone: endpoint.zone.clone().unwrap_or_default(),
+            ready,
+            draining: conditions.terminating.unwrap_or(false) && conditions.serving.unwrap_or(ready),
+        })
+    };
+    let port = |port: &discovery::EndpointPort| {
+        let number = u16::try_from(port.port?).ok()?;
+        is_tcp(port.protocol.as_deref()).then(|| SlicePort { name: port.name.clone().unwrap_or_default(), port: number })
+    };
+    Some(Object::Slice(Slice {
+        service: Key { namespace: key.namespace.clone(), name: service.clone() },
+        endpoints: slice.endpoints.iter().filter_map(endpoint).collect(),
+        ports: slice.ports.iter().flatten().filter_map(port).collect(),
+        key,
+    }))
+}
+
+pub(super) fn pod(pod: &core::Pod) -> Option<Object> {
+    let metadata = &pod.metadata;
+    let name = metadata.name.as_deref()?;
+    let spec = pod.spec.as_ref()?;
+    let status = pod.status.clone().unwrap_or_default();
+    // Its address may be another's already.
+    let is_over = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
+    // And this one is its node's.
+    let is_on_host = spec.host_network.unwrap_or(false);
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    if !is_over && !is_on_host {
+        let all = status.pod_ips.iter().flatten().map(|address| &address.ip).chain(&status.pod_ip);
+        addresses.extend(all.filter_map(|address| address.parse::<IpAddr>().ok()));
+        addresses.sort_unstable();
+        addresses.dedup();
+    }
+    let owners = metadata.owner_references.iter().flatten();
+    let owner = owners.clone().find(|owner| owner.controller == Some(true));
+    let owner = owner.map(|owner| Owner { kind: &owner.kind, name: &owner.name });
+    let hash = metadata.labels.as_ref().and_then(|labels| labels.get("pod-template-hash")).map(String::as_str);
+    let annotation = |name: &str| metadata.annotations.as_ref().and_then(|annotations| annotations.get(name));
+    let native = spec.init_containers.iter().flatten().filter(|container| container.restart_policy.as_deref() == Some("Always"));
+    let ports = spec.containers.iter().chain(native).flat_map(|container| container.ports.iter().flatten());
+    let declared = ports.filter(|port| is_tcp(port.protocol.as_deref())).filter_map(|port| {
+        let number = u16::try_from(port.container_port).ok()?;
+        Some((number, Protocol::declared(None, port.name.as_deref())))
+    });
+    Some(Object::Pod(Pod {
+        key: key(metadata),
+        uid: metadata.uid.clone().unwrap_or_default(),
+        addresses,
+        service_account: spec.service_account_name.clone().unwrap_or_else(|| String::from("default")),
+        workload: workload(owner, hash, name).to_owned(),
+        meshed: !is_on_host && annotation(MESHED_ANNOTATION).is_some_and(|value| value == "true"),
+        token: None,
+        ports: declared.chain(opaque(metadata).iter().map(|port| (port, Protocol::Tcp))).collect(),
+    }))
+}
+
+fn is_tcp(protocol: Option<&str>) -> bool {
+    protocol.is_none_or(|protocol| protocol == "TCP")
+}
+
+fn opaque(metadata: &ObjectMeta) -> OpaquePorts {
+    let text = metadata.annotations.as_ref().and_then(|annotations| annotations.get(OPAQUE_PORTS_ANNOTATION));
+    let Some(text) = text else { return OpaquePorts::default() };
+    text.parse().unwrap_or_else(|why: String| {
+        tracing::warn!(object = %key(metadata), "annotation {OPAQUE_PORTS_ANNOTATION} counts for nothing: {why}");
+        OpaquePorts::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read<T: DeserializeOwned>(object: Value) -> T {
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn pod_of(spec: Value, status: Value) -> Pod {
+        let metadata = json!({
+            "name": "web-7d4b9-x1", "namespace": "shop", "uid": "u1", "labels": { "pod-template-hash": "7d4b9" },
+            "annotations": { "weft.dev/meshed": "true", "weft.dev/opaque-ports": "5432" },
+            "ownerReferences": [{ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-7d4b9", "uid": "r", "controller": true }],
+        });
+        let Some(Object::Pod(pod)) = pod(&read(json!({ "metadata": metadata, "spec": spec, "status": status }))) else {
+            panic!("no pod")
+        };
+        pod
+    }
+
+    fn spec() -> Value {
+        json!({
+            "serviceAccountName": "web",
+            "containers": [{ "name": "app", "ports": [
+                { "containerPort": 8080, "name": "http" }, { "containerPort": 53, "protocol": "UDP" },
+            ] }],
+        })
+    }
+
+    fn running() -> Value {
+        json!({ "phase": "Running", "podIP": "10.30.0.5", "podIPs": [{ "ip": "10.30.0.5" }, { "ip": "fd30::5" }] })
+    }
+
+    #[test]
+    fn a_pod_is_known_by_its_addresses_and_its_workload() {
+        let pod = pod_of(spec(), running());
+        assert_eq!((pod.workload.as_str(), pod.service_account.as_str(), pod.uid.as_str()), ("web", "web", "u1"));
+        assert_eq!(pod.addresses, ["10.30.0.5".parse::<IpAddr>().unwrap(), "fd30::5".parse().unwrap()]);
+        assert!(pod.meshed);
+        assert_eq!(pod.ports.get(&8080), Some(&Protocol::declared(None, Some("http"))));
+        assert_eq!(pod.ports.get(&5432), Some(&Protocol::Tcp));
+        assert!(!pod.ports.contains_key(&53), "the mesh carries TCP");
+    }
+
+    #[test]
+    fn an_address_that_is_not_its_own_is_not_a_pods() {
+        let mut done = running();
+        done["phase"] = json!("Succeeded");
+        assert!(pod_of(spec(), done).addresses.is_empty(), "it may be another's by now");
+        let mut host = spec();
+        host["hostNetwork"] = json!(true);
+        let pod = pod_of(host, running());
+        assert!(pod.addresses.is_empty() && !pod.meshed, "it is the node's");
+    }
+
+    #[test]
+    fn a_service_that_stands_for_another_name_is_none_of_ours() {
+        let alias = json!({ "metadata": { "name": "a", "namespace": "shop" }, "spec": { "type": "ExternalName", "externalName": "b.c" } });
+        assert_eq!(service(&read(alias)), None);
+        let headless = json!({ "metadata": { "name": "db", "namespace": "shop" },
+            "spec": { "clusterIP": "None", "clusterIPs": ["None"], "ports": [{ "port": 5432 }], "publishNotReadyAddresses": true } });
+        let Some(Object::Service(headless)) = service(&read(headless)) else { panic!("no service") };
+        assert!(headless.addresses.is_empty() && headless.publish_not_ready);
+    }
+
+    #[test]
+    fn what_a_slice_does_not_say_means_what_the_api_says() {
+        let endpoints = json!([
+            { "addresses": ["10.30.0.5"], "targetRef": { "kind": "Pod", "name": "a" } },
+            { "addresses": ["10.30.0.6"], "conditions": { "ready": false, "serving": true, "terminating": true }, "zone": "z" },
+            { "addresses": ["somewhere.example"] },
+        ]);
+        let object = json!({ "metadata": { "name": "web-x", "namespace": "shop", "labels": { "kubernetes.io/service-name": "web" } },
+            "addressType": "IPv4", "endpoints": endpoints, "ports": [{ "port": 8080, "name": "" }, { "port": 53, "protocol": "UDP" }] });
+        let Some(Object::Slice(slice)) = slice(&read(object)) else { panic!("no slice") };
+        let states: Vec<_> = slice.endpoints.iter().map(|endpoint| (endpoint.ready, endpoint.draining)).collect();
+        assert_eq!(states, [(true, false), (false, true)]);
+        assert_eq!(slice.endpoints[0].pod.as_ref().unwrap().namespace, "shop");
+        assert_eq!(slice.ports.len(), 1);
+    }
+}
