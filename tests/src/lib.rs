@@ -3,12 +3,14 @@
 //! Each test brings up a mesh of its own with `weft up`, in namespaces of its own, so tests share nothing but the machine. They
 //! run as root and as an ordinary user alike.
 
+mod cluster;
 mod manifest;
 mod mesh;
 mod pods;
 mod wait;
 mod worlds;
 
+pub use cluster::{Cluster, Control, free_port, get, secret_file};
 pub use manifest::{App, manifests, service};
 pub use mesh::{Mesh, Running, go_program, program, python, script};
 pub use pods::Process;

@@ -1,0 +1,157 @@
+//! A real Kubernetes on this machine, without a node: API server, etcd and controllers (see `tests/cluster`).
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    mesh::{Running, program},
+    wait::eventually,
+};
+
+/// An API server, and who serves it. It ends with this process.
+pub struct Cluster {
+    kubeconfig: PathBuf,
+    // It lives as long as its standard input is held.
+    _program: Option<Child>,
+}
+
+impl Cluster {
+    /// The one of this process: the first to ask brings it up. With `KUBECONFIG` it is the cluster that that names.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(|| match std::env::var_os("KUBECONFIG") {
+            Some(kubeconfig) => Self { kubeconfig: kubeconfig.into(), _program: None },
+            None => Self::up(),
+        })
+    }
+
+    fn up() -> Self {
+        // Its own program removes it.
+        let folder = tempfile::Builder::new().prefix("cluster").tempdir().expect("a folder").keep();
+        let mut up = kubernetes();
+        up.args(["up", "--level", "1", "--folder"]).arg(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut program = up.spawn().expect("tests/cluster is built by `./check`");
+        let mut said = String::new();
+        BufReader::new(program.stdout.take().expect("its output")).read_line(&mut said).expect("a line");
+        let kubeconfig = said.trim().strip_prefix("KUBECONFIG=");
+        let kubeconfig = kubeconfig.unwrap_or_else(|| panic!("the cluster does not come up: {:?}", program.wait()));
+        Self { kubeconfig: kubeconfig.into(), _program: Some(program) }
+    }
+
+    /// Who has it said how to reach it.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Runs kubectl.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("kubectl")
+    }
+
+    /// Runs kubectl, which must succeed. Returns what it wrote.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        succeeded(arguments, &self.run(arguments))
+    }
+
+    /// Applies manifests.
+    pub fn apply(&self, manifests: &str) {
+        let arguments = ["apply", "--server-side", "--force-conflicts", "--filename", "-"];
+        let mut command = self.command(&arguments);
+        let mut kubectl = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("kubectl");
+        kubectl.stdin.take().expect("its input").write_all(manifests.as_bytes()).expect("it reads");
+        succeeded(&arguments, &kubectl.wait_with_output().expect("it ends"));
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = kubernetes();
+        command.arg("kubectl").args(arguments).env("KUBECONFIG", &self.kubeconfig);
+        command
+    }
+
+    /// Starts `weft-control` beside it, with further flags.
+    pub fn control(&self, flags: &[&str]) -> Control {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [xds, certificates, admin] = [(); 3].map(|()| free_port());
+        let bundle = folder.path().join("bundle.pem");
+        let mut control = program("weft-control");
+        control.args(["--kubernetes", "--listen", "127.0.0.1", "--bundle-out"]).arg(&bundle);
+        for (flag, port) in [("--xds-port", xds), ("--certs-port", certificates), ("--admin-port", admin)] {
+            control.arg(flag).arg(port.to_string());
+        }
+        control.args(flags).env("KUBECONFIG", &self.kubeconfig).stdin(Stdio::null());
+        let control = Control { running: Running::start(control), xds, certificates, admin, bundle, _folder: folder };
+        eventually("control has read everything", || get(admin, "/ready").map(drop));
+        control
+    }
+}
+
+/// A `weft-control` that runs.
+pub struct Control {
+    running: Running,
+    /// Its ports on 127.0.0.1.
+    pub xds: u16,
+    /// The same.
+    pub certificates: u16,
+    /// The same.
+    pub admin: u16,
+    /// Its trust bundle.
+    pub bundle: PathBuf,
+    _folder: TempDir,
+}
+
+impl Control {
+    /// What it knows.
+    pub fn config(&self) -> Value {
+        serde_json::from_str(&get(self.admin, "/config").expect("its admin port")).expect("JSON")
+    }
+
+    /// Its metrics.
+    pub fn metrics(&self) -> String {
+        get(self.admin, "/metrics").expect("its admin port")
+    }
+
+    /// Ends it.
+    pub fn stop(self) -> Output {
+        self.running.stop()
+    }
+}
+
+/// A page of an admin port of this machine; `None` unless it is given with 200.
+pub fn get(port: u16, path: &str) -> Option<String> {
+    let asked = Command::new("curl").args(["-sf", "-m", "5", &format!("http://127.0.0.1:{port}{path}")]).output().expect("curl");
+    asked.status.success().then(|| String::from_utf8_lossy(&asked.stdout).into_owned())
+}
+
+/// A port that nobody listens on now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// The programs of Kubernetes, in one.
+fn kubernetes() -> Command {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    Command::new(workspace.join("target/cluster/bin/cluster"))
+}
+
+fn succeeded(arguments: &[&str], output: &Output) -> String {
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "kubectl {}: {told}", arguments.join(" "));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A file with a secret in it.
+pub fn secret_file(folder: &Path, name: &str, secret: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, secret).expect("a file");
+    path
+}
