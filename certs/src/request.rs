@@ -1,14 +1,16 @@
 //! Asking for a certificate. The key is made here and never shown.
 
-use std::{fmt, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use rcgen::{CertificateParams, DistinguishedName};
+use rustls::ServerConfig;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::{
     bundle::Bundle,
     key::Key,
     store::{Identity, IdentityError, read_chain},
+    tls,
 };
 
 /// The key or the request could not be made; the cryptographic library says why.
@@ -48,6 +50,16 @@ impl Pending {
         let chain = read_chain(chain_pem.join("\n").as_bytes())?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.der()));
         Identity::assemble(chain, &key, bundle, now)
+    }
+
+    /// Joins the key with a chain that was issued for a server with DNS names. Its clients show no certificate.
+    ///
+    /// # Errors
+    /// What was issued is not for this key.
+    pub fn complete_server(self, chain_pem: &[String]) -> Result<Arc<ServerConfig>, IdentityError> {
+        let chain = read_chain(chain_pem.join("\n").as_bytes())?;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.der()));
+        tls::named_server(chain, &key)
     }
 }
 

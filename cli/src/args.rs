@@ -31,6 +31,32 @@ pub(crate) enum Verb {
     Run(RunArgs),
     /// Run a small shop through the mesh and show its traffic.
     Demo(DemoArgs),
+    /// Print manifests with a sidecar in every pod: what the webhook of a cluster does by itself.
+    Inject(InjectArgs),
+    /// Print manifests without the sidecars that were added to them.
+    Uninject(ManifestArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManifestArgs {
+    /// File of manifests; - for standard input.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) filename: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InjectArgs {
+    #[command(flatten)]
+    pub(crate) manifest: ManifestArgs,
+    /// Image of the sidecar [default: that of this release].
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    /// Namespace in which control runs.
+    #[arg(long, value_name = "NAME", default_value = "weft-system")]
+    pub(crate) control_namespace: String,
+    /// Trust domain of the mesh.
+    #[arg(long, value_name = "NAME", default_value = "cluster.local")]
+    pub(crate) trust_domain: String,
 }
 
 #[derive(Debug, Args)]

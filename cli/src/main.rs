@@ -8,6 +8,7 @@ mod clock;
 mod demo;
 mod engine;
 mod exit;
+mod inject;
 mod processes;
 mod rendezvous;
 mod run;
@@ -49,5 +50,7 @@ fn typed() -> ExitCode {
         Verb::Up(args) => up::directory(&args.directory),
         Verb::Run(args) => run::run(args),
         Verb::Demo(args) => up::demo(&args),
+        Verb::Inject(args) => inject::inject(args),
+        Verb::Uninject(args) => inject::uninject(&args),
     }
 }

@@ -32,6 +32,24 @@ struct Flags {
     /// Secret of the CA in our namespace, with --kubernetes; made there if it is not [default: weft-ca]
     #[arg(long, env = "WEFT_CA_SECRET", value_name = "NAME")]
     ca_secret: Option<String>,
+    /// Port for the webhook that adds sidecars, with --kubernetes; 0 for none
+    #[arg(long, env = "WEFT_WEBHOOK_PORT", value_name = "PORT", default_value = "17012")]
+    webhook_port: String,
+    /// Webhook configuration in which the API server is told our root
+    #[arg(long, env = "WEFT_WEBHOOK_NAME", value_name = "NAME", default_value = "weft-injector")]
+    webhook_name: String,
+    /// Image of sidecars [default: that of this release]
+    #[arg(long, env = "WEFT_PROXY_IMAGE", value_name = "IMAGE")]
+    proxy_image: Option<String>,
+    /// When the image of sidecars is pulled
+    #[arg(long, env = "WEFT_PROXY_PULL_POLICY", value_name = "POLICY", default_value = "IfNotPresent")]
+    proxy_pull_policy: String,
+    /// What sidecars log, in the syntax of tracing's EnvFilter [default: info,h2=error]
+    #[arg(long, env = "WEFT_PROXY_LOG", value_name = "FILTER")]
+    proxy_log: Option<String>,
+    /// What tells this replica of control from others [default: the host's name]
+    #[arg(long, env = "WEFT_REPLICA", value_name = "NAME")]
+    replica: Option<String>,
     /// Directory of the CA: ca.pem and ca-key.pem, made there if it holds none
     #[arg(long, env = "WEFT_CA_DIR", value_name = "DIR")]
     ca_dir: Option<PathBuf>,
@@ -76,6 +94,10 @@ pub(crate) struct Settings {
     pub(crate) source: Source,
     /// Where we run, in a cluster.
     pub(crate) namespace: String,
+    /// What tells this replica from others.
+    pub(crate) replica: String,
+    /// How sidecars are added; `None` where they are not.
+    pub(crate) injection: Option<Injection>,
     pub(crate) ca: Ca,
     pub(crate) bundle_out: Option<PathBuf>,
     pub(crate) trust_domain: TrustDomain,
@@ -87,6 +109,15 @@ pub(crate) struct Settings {
     /// From 10 s to 24 h.
     pub(crate) leaf_lifetime: Duration,
     pub(crate) log: EnvFilter,
+}
+
+/// How sidecars are added.
+#[derive(Clone, Debug)]
+pub(crate) struct Injection {
+    pub(crate) port: u16,
+    /// Name of the webhook configuration.
+    pub(crate) webhook: String,
+    pub(crate) settings: inject::Settings,
 }
 
 /// What is followed.
@@ -151,6 +182,10 @@ impl Flags {
         let leaf_lifetime = mistakes.kept("--leaf-lifetime", &self.leaf_lifetime, lifetime(&self.leaf_lifetime));
         let log = mistakes.kept("--log", &self.log, EnvFilter::try_new(&self.log));
         let source = mistakes.source(self.source, self.kubernetes);
+        let webhook_port = match self.webhook_port.as_str() {
+            "0" => Some(0),
+            text => mistakes.port("--webhook-port", text),
+        };
         let secret = match (self.ca_secret, self.kubernetes) {
             (None, true) if self.ca_dir.is_none() && self.ca_cert.is_none() => Some(String::from("weft-ca")),
             (secret, _) => secret,
@@ -173,10 +208,26 @@ impl Flags {
                 Some(log),
             ) if mistakes.0.is_empty() => {
                 let bundle_out = self.bundle_out;
+                let defaults = inject::Settings::default();
+                let injection = webhook_port.filter(|port| *port > 0 && self.kubernetes).map(|port| Injection {
+                    port,
+                    webhook: self.webhook_name,
+                    settings: inject::Settings {
+                        image: self.proxy_image.unwrap_or(defaults.image),
+                        pull_policy: self.proxy_pull_policy,
+                        trust_domain: trust_domain.to_string(),
+                        control: format!("weft-control.{}.svc", self.namespace),
+                        log: self.proxy_log.unwrap_or(defaults.log),
+                        ..inject::Settings::default()
+                    },
+                });
+                let replica = self.replica.unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
                 mistakes.distinct([xds_port, certs_port, admin_port]);
                 let settings = Settings {
                     source,
                     namespace: self.namespace,
+                    replica,
+                    injection,
                     ca,
                     bundle_out,
                     trust_domain,

@@ -18,7 +18,8 @@ use wire::{
 
 use crate::{
     admin::{About, Admin},
-    clock, cluster,
+    clock,
+    cluster::{self, Injector},
     metrics::{self, Metrics},
     serve::{Certificates, Discovery, Door, Issuing, Leave, Roster, Tellers},
     settings::{Ca, NoSettings, Settings, Source},
@@ -107,7 +108,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     if let Some(path) = &settings.bundle_out {
         std::fs::write(path, authority.bundle().to_pem()).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let Listeners { xds, certificates, admin } = Listeners::open(&settings).await?;
+    let Listeners { xds, certificates, admin, webhook } = Listeners::open(&settings).await?;
     let metrics = Metrics::new();
     let state = State::new(settings.trust_domain.clone());
     let roster = Roster::default();
@@ -123,7 +124,15 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
             let watched = watch::folder(folder, state.clone(), metrics.clone()).context("cannot follow the source")?;
             (watched, Tellers::source())
         }
-        Followed::Cluster(client) => (watch::cluster(client.clone(), state.clone(), metrics.clone()), Tellers::cluster(client)),
+        Followed::Cluster(client) => {
+            if let (Some(injection), Some(listener)) = (settings.injection.clone(), webhook) {
+                let (authority, state, replica) = (issuing.authority.clone(), state.clone(), settings.replica.clone());
+                let (client, namespace) = (client.clone(), settings.namespace.clone());
+                let injector = Injector { client, authority, state, namespace, replica, injection, listener };
+                injector.begin().await.context("sidecars cannot be added")?;
+            }
+            (watch::cluster(client.clone(), state.clone(), metrics.clone()), Tellers::cluster(client))
+        }
     };
     let pages = Admin {
         state: state.clone(),
@@ -179,6 +188,8 @@ struct Listeners {
     xds: TcpListener,
     certificates: TcpListener,
     admin: TcpListener,
+    /// Where sidecars are added.
+    webhook: Option<TcpListener>,
 }
 
 impl Listeners {
@@ -198,10 +209,16 @@ impl Listeners {
         let xds = listen(settings.listen, settings.xds_port, "discovery (--xds-port)").await;
         let certificates = listen(settings.listen, settings.certs_port, "certificates (--certs-port)").await;
         let admin = listen(settings.admin_listen, settings.admin_port, "metrics (--admin-port)").await;
-        match (xds, certificates, admin) {
-            (Ok(xds), Ok(certificates), Ok(admin)) => Ok(Self { xds, certificates, admin }),
-            (xds, certificates, admin) => {
-                let mistakes: Vec<String> = [xds, certificates, admin].into_iter().filter_map(Result::err).collect();
+        let webhook = match &settings.injection {
+            Some(injection) => listen(settings.listen, injection.port, "the webhook (--webhook-port)").await.map(Some),
+            None => Ok(None),
+        };
+        match (xds, certificates, admin, webhook) {
+            (Ok(xds), Ok(certificates), Ok(admin), Ok(webhook)) => Ok(Self { xds, certificates, admin, webhook }),
+            (xds, certificates, admin, webhook) => {
+                let webhook = webhook.err();
+                let mistakes: Vec<String> =
+                    [xds, certificates, admin].into_iter().filter_map(Result::err).chain(webhook).collect();
                 bail!("{}", mistakes.join("\n  "))
             }
         }

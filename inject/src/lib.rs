@@ -92,6 +92,11 @@ pub fn inject(pod: &Value, settings: &Settings) -> Result<Value, Vec<String>> {
     Ok(pod)
 }
 
+/// What is wrong with the annotations of `pod` that are for us; `None` if nothing is.
+pub fn mistakes(pod: &Value) -> Option<Vec<String>> {
+    options::read(pod).err()
+}
+
 fn annotate(pod: &mut Value) {
     if !pod["metadata"].is_object() {
         pod["metadata"] = json!({});

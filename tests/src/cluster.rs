@@ -17,6 +17,9 @@ use crate::{
     wait::eventually,
 };
 
+/// How manifests are applied: as installers do that share objects with others.
+const APPLY: [&str; 5] = ["apply", "--server-side", "--force-conflicts", "--filename", "-"];
+
 /// An API server, and who serves it. It ends with this process.
 pub struct Cluster {
     kubeconfig: PathBuf,
@@ -64,11 +67,15 @@ impl Cluster {
 
     /// Applies manifests.
     pub fn apply(&self, manifests: &str) {
-        let arguments = ["apply", "--server-side", "--force-conflicts", "--filename", "-"];
-        let mut command = self.command(&arguments);
+        succeeded(&APPLY, &self.try_apply(manifests));
+    }
+
+    /// Applies manifests, or is refused.
+    pub fn try_apply(&self, manifests: &str) -> Output {
+        let mut command = self.command(&APPLY);
         let mut kubectl = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("kubectl");
         kubectl.stdin.take().expect("its input").write_all(manifests.as_bytes()).expect("it reads");
-        succeeded(&arguments, &kubectl.wait_with_output().expect("it ends"));
+        kubectl.wait_with_output().expect("it ends")
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -87,7 +94,8 @@ impl Cluster {
         for (flag, port) in [("--xds-port", xds), ("--certs-port", certificates), ("--admin-port", admin)] {
             control.arg(flag).arg(port.to_string());
         }
-        control.args(flags).env("KUBECONFIG", &self.kubeconfig).stdin(Stdio::null());
+        // Unless the flags say otherwise.
+        control.env("WEFT_WEBHOOK_PORT", "0").args(flags).env("KUBECONFIG", &self.kubeconfig).stdin(Stdio::null());
         let control = Control { running: Running::start(control), xds, certificates, admin, bundle, _folder: folder };
         eventually("control has read everything", || get(admin, "/ready").map(drop));
         control

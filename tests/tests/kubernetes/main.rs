@@ -2,6 +2,7 @@
 
 mod certificates;
 mod following;
+mod injection;
 
 use tests::Cluster;
 
