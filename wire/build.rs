@@ -4,7 +4,7 @@ use std::path::Path;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new("proto");
-    let files: Vec<_> = ["envoy", "google", "istio"]
+    let files: Vec<_> = ["envoy", "google", "grpc", "istio"]
         .iter()
         .map(|folder| std::fs::read_dir(root.join(folder)))
         .collect::<Result<Vec<_>, _>>()?

@@ -4,7 +4,7 @@
 
 mod exposition;
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::ACCEPT, header::CONTENT_TYPE};
@@ -59,10 +59,25 @@ impl Page {
     }
 }
 
+/// A page, or the promise of one that has to be asked for elsewhere.
+pub enum Answer {
+    /// What is known here.
+    Page(Page),
+    /// What somebody else has to say.
+    Later(Pin<Box<dyn Future<Output = Page> + Send>>),
+}
+
+impl From<Page> for Answer {
+    fn from(page: Page) -> Self {
+        Self::Page(page)
+    }
+}
+
 /// Answers on `listener` for ever. Only GET and HEAD are questions.
-pub async fn serve<A>(listener: TcpListener, answer: A)
+pub async fn serve<A, P>(listener: TcpListener, answer: A)
 where
-    A: Fn(Question<'_>) -> Page + Send + Sync + 'static,
+    A: Fn(Question<'_>) -> P + Send + Sync + 'static,
+    P: Into<Answer> + 'static,
 {
     let answer = Arc::new(answer);
     loop {
@@ -76,10 +91,20 @@ where
     }
 }
 
-async fn attend<A: Fn(Question<'_>) -> Page>(stream: TcpStream, peer: SocketAddr, answer: Arc<A>) {
+async fn attend<A, P>(stream: TcpStream, peer: SocketAddr, answer: Arc<A>)
+where
+    A: Fn(Question<'_>) -> P,
+    P: Into<Answer> + 'static,
+{
     let service = service_fn(|request: Request<Incoming>| {
-        let response = page(&request, peer, &*answer).response();
-        async { Ok::<_, Infallible>(response) }
+        let answer = page(&request, peer, &*answer);
+        async {
+            let page = match answer {
+                Answer::Page(page) => page,
+                Answer::Later(page) => page.await,
+            };
+            Ok::<_, Infallible>(page.response())
+        }
     });
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_MAX);
@@ -88,10 +113,10 @@ async fn attend<A: Fn(Question<'_>) -> Page>(stream: TcpStream, peer: SocketAddr
     }
 }
 
-fn page(request: &Request<Incoming>, peer: SocketAddr, answer: &impl Fn(Question<'_>) -> Page) -> Page {
+fn page<P: Into<Answer>>(request: &Request<Incoming>, peer: SocketAddr, answer: &impl Fn(Question<'_>) -> P) -> Answer {
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        return Page::text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n");
+        return Page::text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n").into();
     }
     let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    answer(Question { path: request.uri().path(), accept, peer })
+    answer(Question { path: request.uri().path(), accept, peer }).into()
 }

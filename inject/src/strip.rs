@@ -26,6 +26,9 @@ pub fn strip(pod: &Value) -> Value {
         }
         remove_if_empty(metadata, "annotations");
     }
+    if let Some(fields) = pod.as_object_mut() {
+        remove_if_empty(fields, "metadata");
+    }
     pod
 }
 

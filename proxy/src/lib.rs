@@ -20,7 +20,7 @@
 //! `copy`, `outbox`, `socket` and `tls` move their bytes.
 //! `side` furnishes these rooms for calls to the app and calls of the app. `world` is what every walk shares. `feed` is the
 //! only writer of `snapshot`; `identity` keeps our certificate; `tide` gives memory back; `events` hears what happened; `admin`
-//! answers operators.
+//! answers operators, and `probe` asks the app what a kubelet would.
 //! `measured` opens the pure rooms for `proxy/benches`.
 //! Traffic runs on single-threaded workers (`worker`), everything else on a runtime of its own (`start`).
 
@@ -50,6 +50,7 @@ pub mod measured;
 mod meter;
 mod outbox;
 mod payload;
+mod probe;
 mod refusal;
 mod relay;
 mod route;

@@ -1,10 +1,10 @@
-//! What an operator or a kubelet asks this proxy: `/metrics`, `/live`, `/ready`, `/config`.
+//! What an operator or a kubelet asks this proxy: `/metrics`, `/live`, `/ready`, `/config`; and through it the app, under `/probe`.
 //!
 //! Runs beside the traffic, on a runtime of its own. Never: a secret in an answer.
 
 mod status;
 
-use ::admin::{Page, Question};
+use ::admin::{Answer, Page, Question};
 use http::StatusCode;
 use prometheus_client::registry::Registry;
 
@@ -21,7 +21,25 @@ pub struct Admin {
 
 impl Admin {
     /// Answers one question.
-    pub fn answer(&self, question: Question<'_>) -> Page {
+    pub fn answer(&self, question: Question<'_>) -> Answer {
+        if self.status.settings.probes.knows(question.path) {
+            return self.ask(question.path.to_owned());
+        }
+        self.page(question).into()
+    }
+
+    /// Asks the app what a kubelet would have asked it.
+    fn ask(&self, path: String) -> Answer {
+        let settings = self.status.settings.clone();
+        Answer::Later(Box::pin(async move {
+            match settings.probes.ask(&path, settings.me.addresses.first().copied()).await {
+                Ok(()) => Page::text(StatusCode::OK, "the app passes\n"),
+                Err(why) => Page::text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+            }
+        }))
+    }
+
+    fn page(&self, question: Question<'_>) -> Page {
         match question.path {
             "/metrics" => ::admin::metrics(&self.metrics, question),
             "/live" => Page::text(StatusCode::OK, "live\n"),

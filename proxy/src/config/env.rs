@@ -78,6 +78,7 @@ fn fill(form: &mut Form<'_>, with_control: bool) -> Option<Settings> {
     let drain_timeout = form.duration("WEFT_DRAIN_TIMEOUT_MS", 25_000, 0..=3_600_000);
     let access_log = form.flag("WEFT_ACCESS_LOG");
     let log = form.log("WEFT_LOG", "info,h2=error");
+    let probes = form.parsed("WEFT_PROBES", "{}");
     let pod = pod?;
     let workload = workload.unwrap_or_else(|| pod.clone());
     Some(Settings {
@@ -99,6 +100,7 @@ fn fill(form: &mut Form<'_>, with_control: bool) -> Option<Settings> {
         forwarded: forwarded?,
         access_log: access_log?,
         log: log?,
+        probes: probes?,
     })
 }
 

@@ -5,6 +5,7 @@ use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 use certs::name::TrustDomain;
 
 use super::Limits;
+use crate::probe::Probes;
 
 /// Everything that can be set, fixed for the life of the process.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ pub struct Settings {
     pub access_log: bool,
     /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
     pub log: String,
+    /// What a kubelet asks the app through us.
+    pub probes: Probes,
 }
 
 /// What becomes of `X-Forwarded-For` and `Forwarded` in calls to the app.
