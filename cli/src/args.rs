@@ -31,10 +31,31 @@ pub(crate) enum Verb {
     Run(RunArgs),
     /// Run a small shop through the mesh and show its traffic.
     Demo(DemoArgs),
+    /// Print the manifests that make a cluster a mesh: `weft install | kubectl apply --server-side -f -`.
+    Install(InstallArgs),
     /// Print manifests with a sidecar in every pod: what the webhook of a cluster does by itself.
     Inject(InjectArgs),
     /// Print manifests without the sidecars that were added to them.
     Uninject(ManifestArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InstallArgs {
+    /// Namespace in which control runs.
+    #[arg(long, value_name = "NAME", default_value = "weft-system")]
+    pub(crate) namespace: String,
+    /// Image of control and of sidecars [default: that of this release].
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    /// When it is pulled: Always, IfNotPresent or Never.
+    #[arg(long, value_name = "POLICY", default_value = "IfNotPresent")]
+    pub(crate) pull_policy: String,
+    /// Trust domain of the mesh.
+    #[arg(long, value_name = "NAME", default_value = "cluster.local")]
+    pub(crate) trust_domain: String,
+    /// Replicas of control, 1 to 10.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=10))]
+    pub(crate) replicas: u8,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ mod demo;
 mod engine;
 mod exit;
 mod inject;
+mod install;
 mod processes;
 mod rendezvous;
 mod run;
@@ -50,6 +51,7 @@ fn typed() -> ExitCode {
         Verb::Up(args) => up::directory(&args.directory),
         Verb::Run(args) => run::run(args),
         Verb::Demo(args) => up::demo(&args),
+        Verb::Install(args) => install::install(&args),
         Verb::Inject(args) => inject::inject(args),
         Verb::Uninject(args) => inject::uninject(&args),
     }

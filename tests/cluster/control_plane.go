@@ -19,32 +19,39 @@ type place struct {
 	listen    string
 	advertise string
 	port      string
+	// Whether a node will speak for its pods.
+	hasNode bool
+}
+
+// alone is a control plane on loopback, without a node.
+func (c *cluster) alone() error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	if err := c.certificates("127.0.0.1", "https://127.0.0.1:"+port); err != nil {
+		return err
+	}
+	return c.controlPlane(place{listen: "127.0.0.1", advertise: "127.0.0.1", port: port})
 }
 
 // controlPlane starts etcd, the API server and the controllers, and waits for them.
 func (c *cluster) controlPlane(at place) error {
-	ports := [4]string{at.port}
+	var ports [3]string
 	for index := range ports {
-		if ports[index] != "" {
-			continue
-		}
 		port, err := freePort()
 		if err != nil {
 			return err
 		}
 		ports[index] = port
 	}
-	api, clients, peers, controllers := ports[0], ports[1], ports[2], ports[3]
-	url := "https://" + at.advertise + ":" + api
-	if err := c.certificates(at.advertise, url); err != nil {
-		return err
-	}
+	clients, peers, controllers := ports[0], ports[1], ports[2]
 	store := "http://127.0.0.1:" + clients
 	if err := c.start("etcd", "--data-dir="+c.path("etcd"), "--listen-client-url="+store,
 		"--listen-peer-url=http://127.0.0.1:"+peers); err != nil {
 		return err
 	}
-	if err := c.start("kube-apiserver", c.apiServer(at, api, store)...); err != nil {
+	if err := c.start("kube-apiserver", c.apiServer(at, store)...); err != nil {
 		return err
 	}
 	client, err := c.client()
@@ -55,7 +62,7 @@ func (c *cluster) controlPlane(at place) error {
 	if err := c.wait("the API server", 2*time.Minute, ready); err != nil {
 		return err
 	}
-	if err := c.start("kube-controller-manager", c.controllers(controllers)...); err != nil {
+	if err := c.start("kube-controller-manager", c.controllers(at, controllers)...); err != nil {
 		return err
 	}
 	account := func() error {
@@ -105,13 +112,18 @@ func (c *cluster) certificates(address, url string) error {
 	return nil
 }
 
-func (c *cluster) apiServer(at place, port, store string) []string {
+func (c *cluster) apiServer(at place, store string) []string {
 	file := c.pki.path
+	// Without a node the kubernetes Service would lead to an address that slices refuse.
+	reconciler := "none"
+	if at.hasNode {
+		reconciler = "lease"
+	}
 	return []string{
 		"--etcd-servers=" + store,
 		"--bind-address=" + at.listen,
 		"--advertise-address=" + at.advertise,
-		"--secure-port=" + port,
+		"--secure-port=" + at.port,
 		"--service-cluster-ip-range=" + services,
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
@@ -135,13 +147,17 @@ func (c *cluster) apiServer(at place, port, store string) []string {
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--proxy-client-cert-file=" + file("front-proxy-client.crt"),
 		"--proxy-client-key-file=" + file("front-proxy-client.key"),
-		// The kubernetes Service of a test would lead to an address that slices refuse.
-		"--endpoint-reconciler-type=none",
+		"--endpoint-reconciler-type=" + reconciler,
 	}
 }
 
-func (c *cluster) controllers(port string) []string {
+func (c *cluster) controllers(at place, port string) []string {
 	file, config := c.pki.path, c.path("controllers.kubeconfig")
+	all := "*"
+	if !at.hasNode {
+		// Nodes and pods that a test makes up have no kubelet to speak for them: they are left alone.
+		all = "*,-node-lifecycle-controller,-pod-garbage-collector-controller"
+	}
 	return []string{
 		"--kubeconfig=" + config,
 		"--authentication-kubeconfig=" + config,
@@ -159,8 +175,7 @@ func (c *cluster) controllers(port string) []string {
 		"--cluster-signing-cert-file=" + file("ca.crt"),
 		"--cluster-signing-key-file=" + file("ca.key"),
 		"--service-cluster-ip-range=" + services,
-		// Nodes and pods that a test makes up have no kubelet to speak for them: they are left alone.
-		"--controllers=*,-node-lifecycle-controller,-pod-garbage-collector-controller",
+		"--controllers=" + all,
 	}
 }
 

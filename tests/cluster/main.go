@@ -34,6 +34,8 @@ var programs = map[string]func() *cobra.Command{
 // Filled in when we run, for they start the others.
 func init() {
 	programs["up"] = up
+	programs["node"] = node
+	programs["image"] = image
 }
 
 func main() {

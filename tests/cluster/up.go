@@ -23,6 +23,7 @@ import (
 func up() *cobra.Command {
 	var folder string
 	var level int
+	var images []string
 	command := &cobra.Command{
 		Use:           "up",
 		Short:         "Bring a cluster up, until standard input ends",
@@ -31,16 +32,17 @@ func up() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			// Children end with the thread that made them.
 			runtime.LockOSThread()
-			return bringUp(folder, level)
+			return bringUp(folder, level, images)
 		},
 	}
 	flags := command.Flags()
 	flags.StringVar(&folder, "folder", "", "where its state is; it must be empty or not there")
 	flags.IntVar(&level, "level", 1, "1: API server and controllers; 2: a node besides, for pods that run")
+	flags.StringArrayVar(&images, "image", nil, "a file of the verb image, for the node")
 	return command
 }
 
-func bringUp(folder string, level int) error {
+func bringUp(folder string, level int, images []string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
@@ -55,19 +57,24 @@ func bringUp(folder string, level int) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer os.RemoveAll(folder)
+	cluster, stop := newCluster(folder)
 	defer stop()
-	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel(nil)
+		cluster.cancel(nil)
 	}()
-	cluster := &cluster{folder: folder, ctx: ctx, cancel: cancel}
-	defer os.RemoveAll(folder)
-	defer cluster.end()
+	kubeconfig := cluster.path("admin.kubeconfig")
 	switch level {
 	case 1:
-		err = cluster.controlPlane(place{listen: "127.0.0.1", advertise: "127.0.0.1"})
+		err = cluster.alone()
+	case 2:
+		defer func() {
+			stop()
+			sweep()
+		}()
+		kubeconfig = cluster.path("outside.kubeconfig")
+		err = cluster.withNode(images)
 	default:
 		err = fmt.Errorf("there is no level %d", level)
 	}
@@ -75,12 +82,23 @@ func bringUp(folder string, level int) error {
 		return err
 	}
 	// Whoever started us waits for this line.
-	fmt.Println("KUBECONFIG=" + cluster.path("admin.kubeconfig"))
-	<-ctx.Done()
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+	fmt.Println("KUBECONFIG=" + kubeconfig)
+	<-cluster.ctx.Done()
+	if cause := context.Cause(cluster.ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	return nil
+}
+
+// newCluster is one without processes, until it is stopped or somebody ends us.
+func newCluster(folder string) (*cluster, func()) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, cancel := context.WithCancelCause(ctx)
+	made := &cluster{folder: folder, ctx: ctx, cancel: cancel}
+	return made, func() {
+		made.end()
+		stop()
+	}
 }
 
 // cluster is the processes of one cluster, and where they keep what they write.
@@ -100,6 +118,11 @@ type process struct {
 
 // start starts one of our own programs, or of the machine's.
 func (c *cluster) start(program string, arguments ...string) error {
+	return c.startIn(0, program, arguments...)
+}
+
+// startIn is the same in new namespaces.
+func (c *cluster) startIn(namespaces uintptr, program string, arguments ...string) error {
 	path := program
 	if programs[program] != nil {
 		self, err := os.Executable()
@@ -115,7 +138,7 @@ func (c *cluster) start(program string, arguments ...string) error {
 	defer log.Close()
 	command := exec.Command(path, arguments...)
 	command.Stdout, command.Stderr = log, log
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: namespaces}
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("%s: %w", program, err)
 	}

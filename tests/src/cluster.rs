@@ -33,15 +33,16 @@ impl Cluster {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
         SHARED.get_or_init(|| match std::env::var_os("KUBECONFIG") {
             Some(kubeconfig) => Self { kubeconfig: kubeconfig.into(), _program: None },
-            None => Self::up(),
+            None => Self::up(&["--level", "1"]),
         })
     }
 
-    fn up() -> Self {
+    /// One that is brought up with `flags`.
+    pub(crate) fn up(flags: &[&str]) -> Self {
         // Its own program removes it.
         let folder = tempfile::Builder::new().prefix("cluster").tempdir().expect("a folder").keep();
         let mut up = kubernetes();
-        up.args(["up", "--level", "1", "--folder"]).arg(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+        up.arg("up").args(flags).arg("--folder").arg(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut program = up.spawn().expect("tests/cluster is built by `./check`");
         let mut said = String::new();
         BufReader::new(program.stdout.take().expect("its output")).read_line(&mut said).expect("a line");
@@ -146,7 +147,7 @@ pub fn free_port() -> u16 {
 }
 
 /// The programs of Kubernetes, in one.
-fn kubernetes() -> Command {
+pub(crate) fn kubernetes() -> Command {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     Command::new(workspace.join("target/cluster/bin/cluster"))
 }

@@ -6,6 +6,7 @@
 mod cluster;
 mod manifest;
 mod mesh;
+mod node;
 mod pods;
 mod wait;
 mod worlds;
@@ -13,6 +14,7 @@ mod worlds;
 pub use cluster::{Cluster, Control, free_port, get, secret_file};
 pub use manifest::{App, manifests, service};
 pub use mesh::{Mesh, Running, go_program, program, python, script};
+pub use node::{APPS_IMAGE, WEFT_IMAGE, with_node};
 pub use pods::Process;
 pub use wait::{PATIENCE, eventually};
 pub use worlds::{WORLDS, World, both, outside, ways};

@@ -1,0 +1,92 @@
+//! `weft install`: what a cluster needs, as manifests.
+//!
+//! They are printed, for kubectl or for a repository: nothing in them is random or depends on a cluster, so that applying them
+//! again changes nothing.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use crate::args::InstallArgs;
+
+const MANIFESTS: &str = include_str!("weft.yaml");
+
+/// What is given cannot be used.
+const MISTAKE: u8 = 2;
+
+pub(crate) fn install(args: &InstallArgs) -> ExitCode {
+    match manifests(args) {
+        // Who reads it may have gone: there is nobody to be told.
+        Ok(manifests) => drop(io::stdout().write_all(manifests.as_bytes())),
+        Err(mistakes) => {
+            eprintln!("weft: this cannot be installed:\n  {}", mistakes.join("\n  "));
+            return ExitCode::from(MISTAKE);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn manifests(args: &InstallArgs) -> Result<String, Vec<String>> {
+    let InstallArgs { namespace, image, pull_policy, trust_domain, replicas } = args;
+    let image = image.clone().unwrap_or_else(|| inject::Settings::default().image);
+    let replicas = replicas.to_string();
+    let values = [
+        ("NAMESPACE", namespace.as_str(), is_label(namespace)),
+        ("IMAGE", &image, is_plain(&image)),
+        ("PULL_POLICY", pull_policy, ["Always", "IfNotPresent", "Never"].contains(&pull_policy.as_str())),
+        ("TRUST_DOMAIN", trust_domain, trust_domain.parse::<certs::name::TrustDomain>().is_ok()),
+        ("REPLICAS", &replicas, true),
+        ("VERSION", env!("CARGO_PKG_VERSION"), true),
+    ];
+    let mistakes: Vec<String> = values
+        .iter()
+        .filter(|(.., good)| !good)
+        .map(|(name, value, _)| format!("--{}: `{value}` cannot be one", name.to_lowercase().replace('_', "-")))
+        .collect();
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    Ok(values.iter().fold(MANIFESTS.to_owned(), |text, (name, value, _)| text.replace(&format!("${{{name}}}"), value)))
+}
+
+/// A name as Kubernetes has them (RFC 1123): what stands in a manifest is not YAML of somebody's own.
+fn is_label(text: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(is_inner) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+fn is_plain(image: &str) -> bool {
+    !image.is_empty() && image.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        install: InstallArgs,
+    }
+
+    fn printed(flags: &[&str]) -> Result<String, Vec<String>> {
+        manifests(&Program::parse_from([&["install"], flags].concat()).install)
+    }
+
+    #[test]
+    fn nothing_is_left_to_be_filled_in() {
+        let text = printed(&[]).unwrap();
+        assert!(!text.contains("${"), "{text}");
+        assert_eq!(text, printed(&[]).unwrap());
+    }
+
+    #[test]
+    fn everything_that_cannot_be_is_named() {
+        let mistakes =
+            printed(&["--namespace", "A", "--image", "a b", "--pull-policy", "Maybe", "--trust-domain", "X Y"]).unwrap_err();
+        assert_eq!(mistakes.len(), 4, "{mistakes:?}");
+    }
+}

@@ -1,0 +1,68 @@
+//! A real Kubernetes with a node, on which pods run (see `tests/cluster`). It takes root and what a node needs; where it cannot be had
+//! that is said, loudly.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use crate::cluster::{Cluster, kubernetes};
+
+/// Image of control and of sidecars in the tests.
+pub const WEFT_IMAGE: &str = "weft.test/weft:1";
+
+/// Image of apps and of their clients: nginx, curl, busybox.
+pub const APPS_IMAGE: &str = "weft.test/apps:1";
+
+/// What a node needs of the machine, beside root.
+const NEEDED: [&str; 4] = ["/usr/bin/containerd", "/usr/sbin/runc", "/usr/lib/cni/bridge", "/usr/sbin/iptables"];
+
+/// The cluster of this process, with a node; `None` where there can be none.
+pub fn with_node() -> Option<&'static Cluster> {
+    static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
+    SHARED.get_or_init(up).as_ref()
+}
+
+fn up() -> Option<Cluster> {
+    let missing: Vec<&str> = NEEDED.into_iter().filter(|file| !Path::new(file).exists()).collect();
+    if !rustix::process::geteuid().is_root() || !missing.is_empty() {
+        eprintln!("\n!!! NO NODE: pods are not tried on this machine: it takes root, and is missing {missing:?}\n");
+        return None;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let weft = image(folder.path(), WEFT_IMAGE, &["--user", "7717", "--entrypoint", "/usr/local/bin/weft-proxy"], &|image| {
+        for name in ["weft-proxy", "weft-control"] {
+            let program = stripped(folder.path(), name);
+            image.arg("--program").arg(format!("{}:/usr/local/bin/{name}", program.display()));
+        }
+    });
+    let apps = image(folder.path(), APPS_IMAGE, &["--entrypoint", "/bin/busybox"], &|image| {
+        for program in ["/usr/sbin/nginx", "/usr/bin/curl", "/bin/busybox"] {
+            image.args(["--program", program]);
+        }
+        for applet in ["sh", "sleep", "cat", "wget", "nc", "true", "false"] {
+            image.arg("--link").arg(format!("busybox:/bin/{applet}"));
+        }
+        image.args(["--file", "/etc/nginx/mime.types", "--file", "/etc/passwd", "--file", "/etc/group"]);
+    });
+    Some(Cluster::up(&["--level", "2", "--image", weft.to_str()?, "--image", apps.to_str()?]))
+}
+
+/// A program of ours without what only debuggers need: images are copied about.
+fn stripped(folder: &Path, name: &str) -> PathBuf {
+    let to = folder.join(name);
+    let program = crate::program(name);
+    let done = Command::new("strip").arg("-o").arg(&to).arg(program.get_program()).status().expect("strip, of binutils");
+    assert!(done.success());
+    to
+}
+
+fn image(folder: &Path, name: &str, flags: &[&str], fill: &dyn Fn(&mut Command)) -> PathBuf {
+    let out = folder.join(name.replace(['/', ':'], "-"));
+    let mut image = kubernetes();
+    image.args(["image", "--name", name]).args(flags).arg("--out").arg(&out);
+    fill(&mut image);
+    assert!(image.status().expect("tests/cluster is built by `./check`").success(), "{name} cannot be made");
+    out
+}

@@ -1,0 +1,4 @@
+//! The mesh in a cluster whose pods run: installed from what `weft install` prints, with plain manifests for apps.
+
+mod shop;
+mod traffic;

@@ -1,0 +1,74 @@
+//! Calls between pods.
+
+use tests::eventually;
+
+use super::shop::{client, installed, namespace, ready, run, web};
+
+const PROBES: &str = "readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}\n        \
+    livenessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}";
+
+#[test]
+fn a_call_between_two_plain_manifests_is_mutually_authenticated() {
+    let Some(cluster) = installed() else { return };
+    namespace(cluster, "shop", "enabled");
+    cluster.apply(&web("shop", 2, PROBES));
+    cluster.apply(&client("shop"));
+    ready(cluster, "shop", &["deployment/web", "pod/client"]);
+    let names = ["web", "web.shop", "web.shop.svc.cluster.local"];
+    for name in names {
+        let answer = run(cluster, "shop", &["curl", "-s", "-m", "10", &format!("http://{name}/")]);
+        assert!(answer.contains("caller=spiffe://cluster.local/ns/shop/sa/client"), "{name}: {answer}");
+    }
+    let metrics = eventually("the client's sidecar has counted", || {
+        let metrics = run(cluster, "shop", &["curl", "-s", "http://127.0.0.1:17003/metrics"]);
+        metrics.contains("spiffe://cluster.local/ns/shop/sa/web").then_some(metrics)
+    });
+    assert!(metrics.lines().any(|line| line.starts_with("weft_") && line.contains("workload=\"web\"")), "{metrics}");
+}
+
+#[test]
+fn a_job_ends_although_its_sidecar_does_not() {
+    let Some(cluster) = installed() else { return };
+    namespace(cluster, "jobs", "enabled");
+    cluster.apply(&web("jobs", 1, PROBES));
+    ready(cluster, "jobs", &["deployment/web"]);
+    cluster.apply(&format!(
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: once, namespace: jobs}}\nspec:\n  backoffLimit: 0\n  template:\n    spec:\n      \
+         restartPolicy: Never\n      initContainers: [{{name: before, image: {image}, command: [curl, -sf, \"http://web/\"]}}]\n      \
+         containers: [{{name: app, image: {image}, command: [curl, -sf, \"http://web/\"]}}]\n",
+        image = tests::APPS_IMAGE
+    ));
+    cluster.kubectl(&["-n", "jobs", "wait", "--for=condition=Complete", "job/once", "--timeout=90s"]);
+    let said = cluster.kubectl(&["-n", "jobs", "logs", "job/once", "-c", "app"]);
+    assert!(said.contains("caller=spiffe://cluster.local/ns/jobs/sa/default"), "{said}");
+}
+
+#[test]
+fn whoever_has_no_sidecar_is_served_and_not_believed() {
+    let Some(cluster) = installed() else { return };
+    namespace(cluster, "inside", "enabled");
+    namespace(cluster, "outside", "disabled");
+    cluster.apply(&web("inside", 1, PROBES));
+    cluster.apply(&client("outside"));
+    ready(cluster, "inside", &["deployment/web"]);
+    ready(cluster, "outside", &["pod/client"]);
+    let answer =
+        run(cluster, "outside", &["curl", "-s", "-m", "10", "-H", "weft-client-id: spiffe://made/up", "http://web.inside/"]);
+    assert!(answer.trim_end().ends_with("caller="), "{answer}");
+}
+
+#[test]
+fn a_dead_app_fails_its_probes_and_is_started_again() {
+    let Some(cluster) = installed() else { return };
+    namespace(cluster, "dying", "enabled");
+    cluster.apply(&web("dying", 1, PROBES));
+    ready(cluster, "dying", &["deployment/web"]);
+    let restarts = || {
+        let path = "jsonpath={.items[0].status.containerStatuses[?(@.name==\"app\")].restartCount}";
+        cluster.kubectl(&["-n", "dying", "get", "pods", "-l", "app=web", "-o", path])
+    };
+    assert_eq!(restarts(), "0");
+    cluster.kubectl(&["-n", "dying", "exec", "deployment/web", "-c", "app", "--", "/bin/sh", "-c", "kill -QUIT $(cat /tmp/pid)"]);
+    eventually("the kubelet starts it again", || (restarts() != "0").then_some(()));
+    ready(cluster, "dying", &["deployment/web"]);
+}
