@@ -79,7 +79,8 @@ impl Cluster {
         kubectl.wait_with_output().expect("it ends")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// kubectl, to be run.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = kubernetes();
         command.arg("kubectl").args(arguments).env("KUBECONFIG", &self.kubeconfig);
         command

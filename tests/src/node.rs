@@ -12,7 +12,7 @@ use crate::cluster::{Cluster, kubernetes};
 /// Image of control and of sidecars in the tests.
 pub const WEFT_IMAGE: &str = "weft.test/weft:1";
 
-/// Image of apps and of their clients: nginx, curl, busybox.
+/// Image of apps and of their clients: nginx, curl, h2load, busybox.
 pub const APPS_IMAGE: &str = "weft.test/apps:1";
 
 /// What a node needs of the machine, beside root.
@@ -38,7 +38,7 @@ fn up() -> Option<Cluster> {
         }
     });
     let apps = image(folder.path(), APPS_IMAGE, &["--entrypoint", "/bin/busybox"], &|image| {
-        for program in ["/usr/sbin/nginx", "/usr/bin/curl", "/bin/busybox"] {
+        for program in ["/usr/sbin/nginx", "/usr/bin/curl", "/usr/bin/h2load", "/bin/busybox"] {
             image.args(["--program", program]);
         }
         for applet in ["sh", "sleep", "cat", "wget", "nc", "true", "false"] {

@@ -1,4 +1,5 @@
 //! The mesh in a cluster whose pods run: installed from what `weft install` prints, with plain manifests for apps.
 
+mod rolling;
 mod shop;
 mod traffic;

@@ -1,11 +1,24 @@
 //! A mesh that is installed, and namespaces with apps in it.
 
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tests::{APPS_IMAGE, Cluster, WEFT_IMAGE, eventually, program, with_node};
 
 /// How long a pod may take to become ready on a machine that is busy with other tests.
 const READY: &str = "--timeout=90s";
+
+/// Tests share one cluster, and one of them stops its API server.
+static TURNS: RwLock<()> = RwLock::new(());
+
+/// The turn of those that disturb nobody.
+pub(crate) fn together() -> RwLockReadGuard<'static, ()> {
+    TURNS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The turn of one that disturbs everybody.
+pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
+    TURNS.write().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The cluster, with the mesh installed; `None` where pods cannot run.
 pub(crate) fn installed() -> Option<&'static Cluster> {

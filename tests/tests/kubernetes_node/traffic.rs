@@ -2,13 +2,14 @@
 
 use tests::eventually;
 
-use super::shop::{client, installed, namespace, ready, run, web};
+use super::shop::{client, installed, namespace, ready, run, together, web};
 
 const PROBES: &str = "readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}\n        \
     livenessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}";
 
 #[test]
 fn a_call_between_two_plain_manifests_is_mutually_authenticated() {
+    let _turn = together();
     let Some(cluster) = installed() else { return };
     namespace(cluster, "shop", "enabled");
     cluster.apply(&web("shop", 2, PROBES));
@@ -28,6 +29,7 @@ fn a_call_between_two_plain_manifests_is_mutually_authenticated() {
 
 #[test]
 fn a_job_ends_although_its_sidecar_does_not() {
+    let _turn = together();
     let Some(cluster) = installed() else { return };
     namespace(cluster, "jobs", "enabled");
     cluster.apply(&web("jobs", 1, PROBES));
@@ -45,6 +47,7 @@ fn a_job_ends_although_its_sidecar_does_not() {
 
 #[test]
 fn whoever_has_no_sidecar_is_served_and_not_believed() {
+    let _turn = together();
     let Some(cluster) = installed() else { return };
     namespace(cluster, "inside", "enabled");
     namespace(cluster, "outside", "disabled");
@@ -59,6 +62,7 @@ fn whoever_has_no_sidecar_is_served_and_not_believed() {
 
 #[test]
 fn a_dead_app_fails_its_probes_and_is_started_again() {
+    let _turn = together();
     let Some(cluster) = installed() else { return };
     namespace(cluster, "dying", "enabled");
     cluster.apply(&web("dying", 1, PROBES));
