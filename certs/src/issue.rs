@@ -35,6 +35,9 @@ const ROOT_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// A request with an allowed key is below 1 kB.
 const CSR_MAX: usize = 16 * 1024;
 
+/// `serialNumber` of a subject: see [`verify::pod_uid`].
+const POD_UID: &[u64] = &[2, 5, 4, 5];
+
 const CERTIFICATE_FILE: &str = "ca.pem";
 const KEY_FILE: &str = "ca-key.pem";
 
@@ -188,7 +191,7 @@ impl Authority {
         now: SystemTime,
     ) -> Result<Issued, IssueError> {
         let mut leaf = leaf(id)?;
-        leaf.distinguished_name.push(DnType::CustomDnType(verify::POD_UID.to_vec()), uid);
+        leaf.distinguished_name.push(DnType::CustomDnType(POD_UID.to_vec()), uid);
         self.sign(csr_pem, leaf, lifetime, now)
     }
 

@@ -9,8 +9,7 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use crate::{
     bundle::Bundle,
     key::Key,
-    store::{Identity, IdentityError, read_chain},
-    tls,
+    store::{Identity, IdentityError, named_server, read_chain},
 };
 
 /// The key or the request could not be made; the cryptographic library says why.
@@ -59,7 +58,7 @@ impl Pending {
     pub fn complete_server(self, chain_pem: &[String]) -> Result<Arc<ServerConfig>, IdentityError> {
         let chain = read_chain(chain_pem.join("\n").as_bytes())?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.der()));
-        tls::named_server(chain, &key)
+        named_server(chain, &key)
     }
 }
 

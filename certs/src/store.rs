@@ -96,10 +96,7 @@ impl Identity {
         let (leaf, intermediates) = chain.split_first().ok_or(IdentityError::Empty)?;
         let id = believed(leaf, intermediates, bundle, now)?;
         let life = Life::read(leaf)?;
-        let signer = any_ecdsa_type(key).map_err(|error| IdentityError::Key(error.to_string()))?;
-        let certified = CertifiedKey::new(chain, signer);
-        certified.keys_match().map_err(|_| IdentityError::ForeignKey)?;
-        let shown = Arc::new(SingleCertAndKey::from(certified));
+        let shown = Arc::new(SingleCertAndKey::from(certified(chain, key)?));
         let known = Arc::default();
         let mesh_server = server(&shown, bundle, &known, &id, ClientAuth::Required, tls::MESH_ALPN)?;
         let Life { not_before, not_after, serial } = life;
@@ -259,6 +256,28 @@ fn believed(
 
 fn unix(time: SystemTime) -> UnixTime {
     UnixTime::since_unix_epoch(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO))
+}
+
+/// A chain with its key.
+fn certified(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'_>) -> Result<CertifiedKey, IdentityError> {
+    let signer = any_ecdsa_type(key).map_err(|error| IdentityError::Key(error.to_string()))?;
+    let certified = CertifiedKey::new(chain, signer);
+    certified.keys_match().map_err(|_| IdentityError::ForeignKey)?;
+    Ok(certified)
+}
+
+/// A server that is known by the DNS names in its certificate, to those who know no SPIFFE ID: the API server of a cluster.
+pub(crate) fn named_server(
+    chain: Vec<CertificateDer<'static>>,
+    key: &PrivateKeyDer<'_>,
+) -> Result<Arc<ServerConfig>, IdentityError> {
+    let mut config = ServerConfig::builder_with_provider(tls::provider())
+        .with_protocol_versions(&[&TLS13])
+        .expect("the provider has TLS 1.3 cipher suites")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified(chain, key)?)));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }
 
 fn server(

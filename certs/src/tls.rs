@@ -3,18 +3,16 @@
 use std::sync::{Arc, LazyLock};
 
 use rustls::{
-    ClientConfig, ServerConfig,
+    ClientConfig,
     client::Resumption,
     crypto::{
         CryptoProvider,
-        aws_lc_rs::{self, cipher_suite, sign::any_ecdsa_type},
+        aws_lc_rs::{self, cipher_suite},
     },
-    sign::{CertifiedKey, SingleCertAndKey},
     version::TLS13,
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::{bundle::Bundle, known::Known, name::SpiffeId, store::IdentityError, verify::ServerVerifier};
+use crate::{bundle::Bundle, known::Known, name::SpiffeId, verify::ServerVerifier};
 
 /// ALPN of the mesh hop: tells mesh traffic from an app's own TLS.
 pub const MESH_ALPN: &[u8] = b"weft/1";
@@ -48,23 +46,6 @@ pub fn bootstrap_client(bundle: &Bundle, expected: &SpiffeId) -> Arc<ClientConfi
     config.alpn_protocols = vec![GRPC_ALPN.to_vec()];
     config.resumption = Resumption::disabled();
     Arc::new(config)
-}
-
-/// A server that is known by the DNS names in its certificate, to those who know no SPIFFE ID: the API server of a cluster.
-pub(crate) fn named_server(
-    chain: Vec<CertificateDer<'static>>,
-    key: &PrivateKeyDer<'_>,
-) -> Result<Arc<ServerConfig>, IdentityError> {
-    let signer = any_ecdsa_type(key).map_err(|error| IdentityError::Key(error.to_string()))?;
-    let certified = CertifiedKey::new(chain, signer);
-    certified.keys_match().map_err(|_| IdentityError::ForeignKey)?;
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&TLS13])
-        .expect("the provider has TLS 1.3 cipher suites")
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
 }
 
 /// A client configuration that still wants to know what to show of itself.

@@ -131,10 +131,8 @@ pub fn peer_id(certificate: &CertificateDer<'_>) -> Result<SpiffeId, VerifyError
     }
 }
 
-/// `serialNumber` of a subject (X.520, section 6.2.9): here stands which pod a certificate was issued to.
-pub(crate) const POD_UID: &[u64] = &[2, 5, 4, 5];
-
-/// The pod that `certificate` was issued to, by its UID; `None` if it says of none. Identities outlive pods, and addresses pass
+/// The pod that `certificate` was issued to, by its UID, which is the `serialNumber` of its subject (X.520, section 6.2.9); `None` if it
+/// says of none. Identities outlive pods, and addresses pass
 /// from one to another: by this a pod is told from whoever had its identity and its address before.
 pub fn pod_uid(certificate: &CertificateDer<'_>) -> Option<String> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;

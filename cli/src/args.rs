@@ -7,8 +7,9 @@ use clap::{Args, Parser, Subcommand};
 const EXIT_CODES: &str = "\
 Exit codes:
   0    ended as asked
-  1    something failed while it ran; for demo: a request failed, or a hop of the mesh was not mutual TLS
-  2    a mistake in the command line or in the manifests; nothing was started
+  1    something failed while it ran; for demo: a request failed, or a hop of the mesh was not mutual TLS; for check:
+       something is wrong
+  2    a mistake in the command line or in the manifests; nothing was started; for check: the cluster cannot be asked
   125  run: the command was not started, because of the mesh
   126  run: the command cannot be executed
   127  run: there is no such command
@@ -33,6 +34,8 @@ pub(crate) enum Verb {
     Demo(DemoArgs),
     /// Print the manifests that make a cluster a mesh: `weft install | kubectl apply --server-side -f -`.
     Install(InstallArgs),
+    /// Look whether a cluster is fit for the mesh, and whether the mesh in it is as it must be.
+    Check(CheckArgs),
     /// Print manifests with a sidecar in every pod: what the webhook of a cluster does by itself.
     Inject(InjectArgs),
     /// Print manifests without the sidecars that were added to them.
@@ -56,6 +59,16 @@ pub(crate) struct InstallArgs {
     /// Replicas of control, 1 to 10.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=10))]
     pub(crate) replicas: u8,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Before an installation: the cluster alone, and whether you may install.
+    #[arg(long)]
+    pub(crate) pre: bool,
+    /// Namespace in which control runs.
+    #[arg(long, value_name = "NAME", default_value = "weft-system")]
+    pub(crate) namespace: String,
 }
 
 #[derive(Debug, Args)]

@@ -52,6 +52,10 @@ fn typed() -> ExitCode {
         Verb::Run(args) => run::run(args),
         Verb::Demo(args) => up::demo(&args),
         Verb::Install(args) => install::install(&args),
+        Verb::Check(args) => {
+            let stage = if args.pre { control::check::Stage::Before } else { control::check::Stage::After };
+            control::check::run(stage, &args.namespace)
+        }
         Verb::Inject(args) => inject::inject(args),
         Verb::Uninject(args) => inject::uninject(&args),
     }

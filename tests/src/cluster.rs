@@ -147,6 +147,11 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
+/// Helm.
+pub fn helm() -> Command {
+    Command::new(kubernetes().get_program().to_string_lossy().replace("bin/cluster", "bin/helm"))
+}
+
 /// The programs of Kubernetes, in one.
 pub(crate) fn kubernetes() -> Command {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");

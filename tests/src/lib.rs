@@ -11,7 +11,7 @@ mod pods;
 mod wait;
 mod worlds;
 
-pub use cluster::{Cluster, Control, free_port, get, secret_file};
+pub use cluster::{Cluster, Control, free_port, get, helm, secret_file};
 pub use manifest::{App, manifests, service};
 pub use mesh::{Mesh, Running, go_program, program, python, script};
 pub use node::{APPS_IMAGE, WEFT_IMAGE, with_node};

@@ -18,8 +18,9 @@ mod webhook;
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow};
 use certs::issue::Authority;
+use k8s_openapi::apimachinery::pkg::version::Info;
 use kube::{Client, Config};
 use tokio::net::TcpListener;
 
@@ -71,7 +72,8 @@ impl Injector {
     pub(crate) async fn begin(self) -> anyhow::Result<()> {
         let Self { client, authority, state, namespace, replica, injection, listener } = self;
         let Injection { settings, webhook, .. } = injection;
-        has_native_sidecars(&client).await?;
+        let version = client.apiserver_version().await.context("the API server does not tell its version")?;
+        native_sidecars(&version).map_err(|why| anyhow!(why))?;
         let root = authority.bundle().to_pem();
         let names = vec![settings.control.clone(), format!("{}.cluster.local", settings.control)];
         let tls = webhook::tls(authority, names)?;
@@ -100,14 +102,18 @@ impl Injector {
     }
 }
 
-async fn has_native_sidecars(client: &Client) -> anyhow::Result<()> {
-    let version = client.apiserver_version().await.context("the API server does not tell its version")?;
+/// Whether pods of an API server can have sidecars of their own kind.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn native_sidecars(version: &Info) -> Result<(), String> {
     let number = |text: &str| text.trim_end_matches(|letter: char| !letter.is_ascii_digit()).parse::<u32>().unwrap_or(0);
     let (major, minor) = (number(&version.major), number(&version.minor));
+    if (major, minor) >= NATIVE_SIDECARS {
+        return Ok(());
+    }
     let (least_major, least_minor) = NATIVE_SIDECARS;
-    ensure!(
-        (major, minor) >= NATIVE_SIDECARS,
+    Err(format!(
         "the API server is of version {major}.{minor}, whose pods cannot have native sidecars: Kubernetes {least_major}.{least_minor} or newer is needed"
-    );
-    Ok(())
+    ))
 }

@@ -80,7 +80,7 @@ fn no_request_fails_while_a_deployment_is_rolled_back_and_scaled() {
     cluster.kubectl(&["-n", "rolling", "scale", "deployment/web", "--replicas=1"]);
     ready(cluster, "rolling", &web);
     let outcome = load.outcome();
-    assert!(outcome.bad == 0 && outcome.good > 5000, "{outcome:?}");
+    assert!(outcome.bad == 0 && outcome.good > 5000, "{outcome:?} {}", refusals(cluster, "rolling"));
 }
 
 #[test]
@@ -112,7 +112,14 @@ fn traffic_goes_on_without_control_and_without_the_api_server() {
     cluster.kubectl(&["-n", "alone", "rollout", "restart", "deployment/web"]);
     ready(cluster, "alone", &["deployment/web"]);
     let outcome = load.outcome();
-    assert!(outcome.bad == 0 && outcome.good > 5000, "{outcome:?}");
+    assert!(outcome.bad == 0 && outcome.good > 5000, "{outcome:?} {}", refusals(cluster, "alone"));
+}
+
+/// Why the client's sidecar has refused what it refused.
+fn refusals(cluster: &Cluster, namespace: &str) -> String {
+    let metrics = run(cluster, namespace, &["curl", "-s", "http://127.0.0.1:17003/metrics"]);
+    let told = metrics.lines().filter(|line| line.starts_with("weft_refusals_total") && !line.ends_with(" 0"));
+    told.collect::<Vec<_>>().join("\n")
 }
 
 /// The process that serves the API of `cluster`, which runs in another pid namespace than we do.

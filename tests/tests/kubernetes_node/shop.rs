@@ -34,6 +34,12 @@ pub(crate) fn installed() -> Option<&'static Cluster> {
             let roots = cluster.kubectl(&["get", "mutatingwebhookconfiguration", "weft-injector", "-o", path]);
             (roots.split_whitespace().count() == 2).then_some(())
         });
+        // The node's rules follow its endpoints a moment later.
+        namespace(cluster, "tried", "enabled");
+        eventually("the API server reaches the webhook", || {
+            let tried = cluster.run(&["-n", "tried", "run", "tried", "--image=app", "--dry-run=server"]);
+            tried.status.success().then_some(())
+        });
     });
     Some(cluster)
 }

@@ -1,0 +1,79 @@
+//! What `weft install` prints and what Helm makes of the chart are the same.
+
+use std::{collections::BTreeMap, path::Path, process::Command};
+
+use serde_json::Value;
+use tests::{helm, program};
+
+/// Objects by kind and name, without what says who manages them.
+fn objects(manifests: &str) -> BTreeMap<String, Value> {
+    let mut objects = BTreeMap::new();
+    for document in manifests.split("---\n").filter(|document| !document.trim().is_empty()) {
+        let mut object: Value = serde_saphyr::from_str(document).unwrap_or_else(|error| panic!("{error}: {document}"));
+        if object.is_null() || object["kind"] == "Namespace" {
+            // Helm makes it by itself (--create-namespace).
+            continue;
+        }
+        for labels in ["/metadata/labels", "/spec/template/metadata/labels"] {
+            if let Some(labels) = object.pointer_mut(labels).and_then(Value::as_object_mut) {
+                labels.remove("app.kubernetes.io/managed-by").expect("the recommended labels");
+            }
+        }
+        let name =
+            format!("{} {}", object["kind"].as_str().expect("a kind"), object["metadata"]["name"].as_str().expect("a name"));
+        assert!(objects.insert(name.clone(), object).is_none(), "{name} is there twice");
+    }
+    objects
+}
+
+fn chart() -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("deploy/chart").display().to_string()
+}
+
+fn rendered(flags: &[&str]) -> Result<String, String> {
+    let mut helm: Command = helm();
+    let output = helm
+        .args(["template", "weft", &chart(), "--namespace", "weft-system", "--kube-version", "1.34.0"])
+        .args(flags)
+        .output()
+        .expect("helm");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+fn printed(flags: &[&str]) -> String {
+    let output = program("weft").arg("install").args(flags).output().expect("weft");
+    assert!(output.status.success());
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn the_chart_and_the_command_install_the_same() {
+    let (chart, command) = (objects(&rendered(&[]).expect("the chart")), objects(&printed(&[])));
+    assert_eq!(chart.keys().collect::<Vec<_>>(), command.keys().collect::<Vec<_>>());
+    for (name, object) in &chart {
+        assert_eq!(object, &command[name], "{name}");
+    }
+}
+
+#[test]
+fn values_reach_their_places() {
+    let chart = rendered(&[
+        "--set",
+        "image.repository=here/weft,image.tag=v7,replicas=3,trustDomain=mesh.example,image.pullPolicy=Never",
+    ]);
+    let command =
+        printed(&["--image", "here/weft:v7", "--replicas", "3", "--trust-domain", "mesh.example", "--pull-policy", "Never"]);
+    assert_eq!(objects(&chart.expect("the chart")), objects(&command));
+    let all = rendered(&["--set", "podMonitor.enabled=true,podDisruptionBudget.enabled=false,networkPolicy.enabled=false"]);
+    let kinds: Vec<String> = objects(&all.expect("the chart")).into_keys().collect();
+    assert!(kinds.iter().any(|kind| kind == "PodMonitor weft-sidecars"), "{kinds:?}");
+    assert!(!kinds.iter().any(|kind| kind.starts_with("NetworkPolicy") || kind.starts_with("PodDisruptionBudget")), "{kinds:?}");
+}
+
+#[test]
+fn values_that_mean_nothing_are_refused() {
+    for wrong in ["replicas=0", "image.pullPolicy=Maybe", "webhook.failurePolicy=Sometimes", "replica=2", "trustDomain=A B"] {
+        assert!(rendered(&["--set", wrong]).is_err(), "{wrong}");
+    }
+}
