@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
+pub use inject::MESHED_ANNOTATION;
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{Error, IgnoredAny, Unexpected, Visitor},
@@ -9,8 +10,6 @@ use serde::{
 
 /// Annotation of a pod: hexadecimal SHA-256 of the token its proxy may show once.
 pub const TOKEN_ANNOTATION: &str = "weft.dev/token-sha256";
-/// Annotation of a pod: `true` when a sidecar runs in it.
-pub const MESHED_ANNOTATION: &str = "weft.dev/meshed";
 /// Annotation of a service or a pod: ports (of the service, of the pod) whose bytes are nobody's business, whatever else is
 /// declared of them: numbers and ranges, by commas.
 pub const OPAQUE_PORTS_ANNOTATION: &str = "weft.dev/opaque-ports";
