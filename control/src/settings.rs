@@ -13,7 +13,7 @@ use certs::{issue::LEAF_MAX, name::TrustDomain};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use crate::serve::LIFE_MIN;
+use crate::{index::DefaultPolicy, serve::LIFE_MIN};
 
 /// The control component of the Weft service mesh: certificates, discovery and routing for its proxies.
 // Texts, all of them: each is read by us, so that every mistake is reported at once and not the first alone.
@@ -65,6 +65,9 @@ struct Flags {
     /// Trust domain of the mesh
     #[arg(long, env = "WEFT_TRUST_DOMAIN", value_name = "NAME", default_value = "cluster.local")]
     trust_domain: String,
+    /// Who may call a pod's app when neither it nor its namespace says so: allow-all, allow-authenticated or deny
+    #[arg(long, env = "WEFT_DEFAULT_POLICY", value_name = "POLICY", default_value = "allow-all")]
+    default_policy: String,
     /// Address to listen on for discovery and certificates
     #[arg(long, env = "WEFT_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0")]
     listen: String,
@@ -101,6 +104,8 @@ pub(crate) struct Settings {
     pub(crate) ca: Ca,
     pub(crate) bundle_out: Option<PathBuf>,
     pub(crate) trust_domain: TrustDomain,
+    /// Who may call a pod when neither it nor its namespace says so.
+    pub(crate) default_policy: DefaultPolicy,
     pub(crate) listen: IpAddr,
     pub(crate) xds_port: u16,
     pub(crate) certs_port: u16,
@@ -179,6 +184,8 @@ impl Flags {
         let ports = [("--xds-port", &self.xds_port), ("--certs-port", &self.certs_port), ("--admin-port", &self.admin_port)];
         let ports = ports.map(|(flag, text)| mistakes.port(flag, text));
         let trust_domain = mistakes.kept("--trust-domain", &self.trust_domain, self.trust_domain.parse::<TrustDomain>());
+        let default_policy =
+            mistakes.kept("--default-policy", &self.default_policy, self.default_policy.parse::<DefaultPolicy>());
         let leaf_lifetime = mistakes.kept("--leaf-lifetime", &self.leaf_lifetime, lifetime(&self.leaf_lifetime));
         let log = mistakes.kept("--log", &self.log, EnvFilter::try_new(&self.log));
         let source = mistakes.source(self.source, self.kubernetes);
@@ -196,11 +203,12 @@ impl Flags {
             Some(_) => mistakes.ca_wrong("two CAs are named"),
             None => mistakes.ca(self.ca_dir, self.ca_cert, self.ca_key),
         };
-        match (source, ca, trust_domain, listen, ports, admin_listen, leaf_lifetime, log) {
+        match (source, ca, trust_domain, default_policy, listen, ports, admin_listen, leaf_lifetime, log) {
             (
                 Some(source),
                 Some(ca),
                 Some(trust_domain),
+                Some(default_policy),
                 Some(listen),
                 [Some(xds_port), Some(certs_port), Some(admin_port)],
                 Some(admin_listen),
@@ -231,6 +239,7 @@ impl Flags {
                     ca,
                     bundle_out,
                     trust_domain,
+                    default_policy,
                     listen,
                     xds_port,
                     certs_port,
@@ -349,13 +358,33 @@ mod tests {
 
     #[test]
     fn every_mistake_is_reported_at_once() {
-        let flags =
-            ["--listen", "here", "--xds-port", "0", "--trust-domain", "A B", "--leaf-lifetime", "2d", "--ca-cert", "/none"];
+        let flags = [
+            "--listen",
+            "here",
+            "--xds-port",
+            "0",
+            "--trust-domain",
+            "A B",
+            "--default-policy",
+            "x",
+            "--leaf-lifetime",
+            "2d",
+            "--ca-cert",
+            "/none",
+        ];
         let Err(NoSettings::Mistakes(mistakes)) = read(&flags) else { panic!("they were accepted") };
-        for flag in ["--listen here", "--xds-port 0", "--trust-domain A B", "--leaf-lifetime 2d", "half of a CA", "--source"] {
+        for flag in [
+            "--listen here",
+            "--xds-port 0",
+            "--trust-domain A B",
+            "--default-policy x",
+            "--leaf-lifetime 2d",
+            "half of a CA",
+            "--source",
+        ] {
             assert!(mistakes.iter().any(|mistake| mistake.contains(flag)), "{flag}: {mistakes:?}");
         }
-        assert_eq!(mistakes.len(), 6, "{mistakes:?}");
+        assert_eq!(mistakes.len(), 7, "{mistakes:?}");
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::{
     clock,
     cluster::{self, Injector},
     metrics::{self, Metrics},
+    plan::Mesh,
     serve::{Certificates, Discovery, Door, Issuing, Leave, Roster, Tellers},
     settings::{Ca, NoSettings, Settings, Source},
     state::State,
@@ -110,7 +111,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     }
     let Listeners { xds, certificates, admin, webhook } = Listeners::open(&settings).await?;
     let metrics = Metrics::new();
-    let state = State::new(settings.trust_domain.clone());
+    let state = State::new(Mesh { trust_domain: settings.trust_domain.clone(), default_policy: settings.default_policy });
     let roster = Roster::default();
     let issuing = Issuing {
         authority: Arc::new(authority),

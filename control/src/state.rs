@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, watch};
 use crate::{
     clock,
     index::{Change, Index, Key, Pod, Sizes, Subject, Touched},
-    plan::{self, Kind, Resource},
+    plan::{self, Kind, Mesh, Place, Resource},
 };
 
 /// News a slow reader may have before it. One that falls further behind looks at everything again.
@@ -28,7 +28,7 @@ pub(crate) struct State(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    trust_domain: TrustDomain,
+    mesh: Mesh,
     inside: Mutex<Inside>,
     news: broadcast::Sender<Arc<News>>,
     /// How many changes there were; `None` until the first complete reading of the source.
@@ -45,9 +45,12 @@ struct Inside {
 /// What was planned since it was last touched. Many streams ask for the same few resources.
 #[derive(Debug, Default)]
 struct Planned {
-    by_subject: HashMap<Subject, HashMap<(Kind, String), Arc<Resource>>>,
+    by_subject: HashMap<Subject, HashMap<Seen, Arc<Resource>>>,
     count: usize,
 }
+
+/// A resource as it is seen from a place, if that matters.
+type Seen = (Kind, String, Option<Place>);
 
 /// What changed, and when it was heard of.
 #[derive(Debug)]
@@ -58,9 +61,9 @@ pub(crate) struct News {
 
 impl State {
     /// An empty state that nothing was heard about yet.
-    pub(crate) fn new(trust_domain: TrustDomain) -> Self {
+    pub(crate) fn new(mesh: Mesh) -> Self {
         let (news, _) = broadcast::channel(NEWS_MAX);
-        Self(Arc::new(Shared { trust_domain, inside: Mutex::default(), news, generation: watch::Sender::new(None) }))
+        Self(Arc::new(Shared { mesh, inside: Mutex::default(), news, generation: watch::Sender::new(None) }))
     }
 
     /// Takes in changes. The first time they are all there is: from then on control says what does not exist, too. Returns
@@ -112,7 +115,7 @@ impl State {
 
     /// The trust domain of the mesh.
     pub(crate) fn trust_domain(&self) -> &TrustDomain {
-        &self.0.trust_domain
+        &self.0.mesh.trust_domain
     }
 
     /// The resource called `name`, as the proxy of `viewer` is told it.
@@ -120,9 +123,13 @@ impl State {
         let subject = plan::subject(viewer, kind, name)?;
         let mut inside = self.inside();
         let Inside { index, planned, .. } = &mut *inside;
-        let plan = || plan::resource(index, viewer, &self.0.trust_domain, kind, name).map(Arc::new);
+        let plan = || plan::resource(index, viewer, &self.0.mesh, kind, name).map(Arc::new);
         // What only one client asks for is not worth keeping.
-        if matches!(subject, Subject::Pod(_)) { plan() } else { planned.get(subject, (kind, name.to_owned()), plan) }
+        if matches!(subject, Subject::Pod(_)) {
+            return plan();
+        }
+        let place = plan::place(index, viewer, kind, name);
+        planned.get(subject, (kind, name.to_owned(), place), plan)
     }
 
     /// Every name of `kind`.
@@ -183,13 +190,8 @@ impl State {
 }
 
 impl Planned {
-    fn get(
-        &mut self,
-        subject: Subject,
-        name: (Kind, String),
-        plan: impl FnOnce() -> Option<Arc<Resource>>,
-    ) -> Option<Arc<Resource>> {
-        if let Some(known) = self.by_subject.get(&subject).and_then(|named| named.get(&name)) {
+    fn get(&mut self, subject: Subject, seen: Seen, plan: impl FnOnce() -> Option<Arc<Resource>>) -> Option<Arc<Resource>> {
+        if let Some(known) = self.by_subject.get(&subject).and_then(|named| named.get(&seen)) {
             return Some(known.clone());
         }
         // What does not exist is found out as fast as it is looked up.
@@ -198,7 +200,7 @@ impl Planned {
             *self = Self::default();
         }
         self.count += 1;
-        self.by_subject.entry(subject).or_default().insert(name, resource.clone());
+        self.by_subject.entry(subject).or_default().insert(seen, resource.clone());
         Some(resource)
     }
 
@@ -216,6 +218,7 @@ mod tests {
         Object, Protocol,
         tests::{endpoint, key, pod, service, slice},
     };
+    use crate::plan::tests::mesh;
 
     const CART: &str = "cart.shop.svc.cluster.local:80";
 
@@ -230,7 +233,7 @@ mod tests {
 
     #[test]
     fn nothing_is_loaded_before_the_first_reading_even_of_nothing() {
-        let state = State::new("cluster.local".parse().unwrap());
+        let state = State::new(mesh());
         assert!(!state.is_loaded());
         state.take(Vec::new());
         assert!(state.is_loaded());
@@ -239,7 +242,7 @@ mod tests {
 
     #[test]
     fn what_was_planned_is_planned_again_when_it_is_touched() {
-        let state = State::new("cluster.local".parse().unwrap());
+        let state = State::new(mesh());
         state.take(shop());
         let ask = |kind| state.resource(None, kind, CART).unwrap();
         let (cluster, endpoints) = (ask(Kind::Cluster), ask(Kind::Endpoints));

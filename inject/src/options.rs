@@ -30,6 +30,9 @@ pub(crate) struct Options {
 /// Reads one kind of value. Says what is wrong with another.
 type Check = fn(&str) -> Result<(), String>;
 
+/// Annotations that others of the mesh read, of which we know what is a mistake.
+const CHECKED: [(&str, Check); 1] = [("weft.dev/default-policy", policy)];
+
 /// Reads the annotations of `pod`.
 ///
 /// # Errors
@@ -51,12 +54,16 @@ pub(crate) fn read(pod: &Value) -> Result<Options, Vec<String>> {
     let mut mistakes = Vec::new();
     let annotations = pod["metadata"]["annotations"].as_object();
     for (name, value) in annotations.into_iter().flatten() {
+        let text = value.as_str().unwrap_or_default();
+        if let Some((_, check)) = CHECKED.iter().find(|(known, _)| known == name) {
+            mistakes.extend(check(text).err().map(|why| format!("annotation {name}: {why}")));
+            continue;
+        }
         let Some(ours) = name.strip_prefix(PREFIX).filter(|_| !ELSEWHERE.contains(&name.as_str())) else { continue };
         let Some((_, place, check)) = places.iter_mut().find(|(known, ..)| *known == ours) else {
             mistakes.push(format!("annotation {name}: there is none of that name (see docs/operating/injection.md)"));
             continue;
         };
-        let text = value.as_str().unwrap_or_default();
         match check(text) {
             Ok(()) => **place = Some(text.to_owned()),
             Err(why) => mistakes.push(format!("annotation {name}: {why}")),
@@ -115,6 +122,11 @@ fn flag(text: &str) -> Result<(), String> {
     if ["true", "false"].contains(&text) { Ok(()) } else { Err(format!("`{text}` is neither `true` nor `false`")) }
 }
 
+fn policy(text: &str) -> Result<(), String> {
+    const POLICIES: [&str; 3] = ["allow-all", "allow-authenticated", "deny"];
+    if POLICIES.contains(&text) { Ok(()) } else { Err(format!("`{text}` is not one of {}", POLICIES.join(", "))) }
+}
+
 fn anything(_: &str) -> Result<(), String> {
     Ok(())
 }
@@ -134,11 +146,12 @@ mod tests {
             "weft.dev/proxy-cpu-request": "much",
             "weft.dev/proxy-workers": "0",
             "weft.dev/proxy-access-log": "yes",
+            "weft.dev/default-policy": "denied",
             "weft.dev/skip-inbuond-ports": "80",
             "example.com/anything": "?",
         });
         let mistakes = read(&json!({ "metadata": { "annotations": annotations } })).unwrap_err();
-        assert_eq!(mistakes.len(), 7, "{mistakes:#?}");
+        assert_eq!(mistakes.len(), 8, "{mistakes:#?}");
     }
 
     #[test]

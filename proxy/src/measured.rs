@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    balance::{State, Work},
+    balance::{Affinities, State, Work},
     clock,
     detect::recognise,
     family::Family,
@@ -22,7 +22,7 @@ use crate::{
     },
     outbox::Outbox,
     route::{self, Caller},
-    snapshot::{self, Answer, Cluster, Destination, Endpoint, Protocol, Reader, Route, RouteTable, Snapshot},
+    snapshot::{self, Admits, Answer, Cluster, Destination, Endpoint, Protocol, Reader, Route, RouteTable, Snapshot},
 };
 
 /// Which endpoint now?
@@ -35,7 +35,7 @@ pub struct Balancing {
 impl Balancing {
     /// Over so many endpoints, all as good as each other.
     pub fn over(endpoints: u16) -> Self {
-        let balancing = Self { state: State::new(1), cluster: cluster("cart", endpoints) };
+        let balancing = Self { state: State::new(1, Affinities::default()), cluster: cluster("cart", endpoints) };
         // The first choice brings the candidates in line with the cluster.
         balancing.pick();
         balancing
@@ -61,7 +61,7 @@ impl Routes {
         let cluster = cluster("cart", 1);
         let routes = (0..routes).map(|number| Route { prefix: format!("/{number}/"), cluster: cluster.clone() }).collect();
         let requests = Some(Arc::new(RouteTable { routes }));
-        let destination = Destination { requests, ..Destination::local(address(0), Protocol::Http) };
+        let destination = Destination { requests, ..Destination::local(address(0), Protocol::Http, Admits::Everybody) };
         Self { destination, caller: Caller { address: address(1), identity: None } }
     }
 
@@ -84,7 +84,9 @@ impl Addresses {
     /// A snapshot of so many services.
     pub fn of(services: u16) -> Self {
         let (publisher, reader, _) = snapshot::channel();
-        let known = |number| (address(number), Answer::Known(Arc::new(Destination::local(address(number), Protocol::Http))));
+        let known = |number| {
+            (address(number), Answer::Known(Arc::new(Destination::local(address(number), Protocol::Http, Admits::Everybody))))
+        };
         publisher.publish(Snapshot { addresses: (0..services).map(known).collect(), ..Snapshot::default() });
         Self(reader)
     }
@@ -144,7 +146,7 @@ fn cluster(name: &str, endpoints: u16) -> Arc<Cluster> {
         let (workload, namespace) = (name.into(), "shop".into());
         Arc::new(Endpoint { address: address(number), identity: None, workload, namespace, draining: false })
     };
-    Arc::new(Cluster { name: name.into(), endpoints: (0..endpoints).map(endpoint).collect(), discovered: true })
+    Arc::new(Cluster { name: name.into(), endpoints: (0..endpoints).map(endpoint).collect(), affinity: None, discovered: true })
 }
 
 fn address(number: u16) -> SocketAddr {

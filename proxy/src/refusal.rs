@@ -67,6 +67,12 @@ pub enum Reason {
     DiscoveryTimeout,
     /// No route matches.
     NoRoute,
+    /// Only callers that prove who they are may go there, and this one did not.
+    Unauthenticated,
+    /// The caller may not go there.
+    Denied,
+    /// Control has not said yet who may go there.
+    NoPolicy,
     /// The service has no endpoint that is ready.
     NoEndpoint,
     /// The endpoint refused the connection.
@@ -99,7 +105,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason there is, for tables and for metrics that start at zero.
-    pub const ALL: [Reason; 24] = [
+    pub const ALL: [Reason; 27] = [
         Reason::NotRedirected,
         Reason::RedirectLoop,
         Reason::TooManyConnections,
@@ -110,6 +116,9 @@ impl Reason {
         Reason::NoIdentity,
         Reason::DiscoveryTimeout,
         Reason::NoRoute,
+        Reason::Unauthenticated,
+        Reason::Denied,
+        Reason::NoPolicy,
         Reason::NoEndpoint,
         Reason::ConnectRefused,
         Reason::ConnectTimeout,
@@ -131,7 +140,7 @@ impl Reason {
         match self {
             Self::NotRedirected | Self::RedirectLoop | Self::TooManyConnections => Room::Accept,
             Self::ClientSilent | Self::MalformedTls | Self::ClientCertificate => Room::Detect,
-            Self::DiscoveryTimeout | Self::NoRoute => Room::Route,
+            Self::DiscoveryTimeout | Self::NoRoute | Self::Unauthenticated | Self::Denied | Self::NoPolicy => Room::Route,
             Self::NoEndpoint => Room::Balance,
             Self::NoIdentity
             | Self::ConnectRefused
@@ -162,7 +171,9 @@ impl Reason {
             | Self::TooLarge
             | Self::ClientFlood
             | Self::ClientAborted
-            | Self::NoRoute => Fault::Client,
+            | Self::NoRoute
+            | Self::Unauthenticated
+            | Self::Denied => Fault::Client,
             Self::NoEndpoint
             | Self::ConnectRefused
             | Self::ConnectTimeout
@@ -173,9 +184,12 @@ impl Reason {
             | Self::NotSwitchable
             | Self::BadResponse
             | Self::ServerAborted => Fault::Server,
-            Self::NotRedirected | Self::RedirectLoop | Self::TooManyConnections | Self::NoIdentity | Self::DiscoveryTimeout => {
-                Fault::Mesh
-            }
+            Self::NotRedirected
+            | Self::RedirectLoop
+            | Self::TooManyConnections
+            | Self::NoIdentity
+            | Self::DiscoveryTimeout
+            | Self::NoPolicy => Fault::Mesh,
         }
     }
 
@@ -187,7 +201,7 @@ impl Reason {
             Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::ClientFlood => StatusCode::TOO_MANY_REQUESTS,
             Self::NotSwitchable => StatusCode::NOT_IMPLEMENTED,
-            Self::ClientCertificate => StatusCode::FORBIDDEN,
+            Self::ClientCertificate | Self::Unauthenticated | Self::Denied => StatusCode::FORBIDDEN,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::ServerIdentity | Self::ServerCertificate | Self::BadResponse | Self::ServerAborted => StatusCode::BAD_GATEWAY,
             Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
@@ -196,6 +210,7 @@ impl Reason {
             | Self::TooManyConnections
             | Self::NoIdentity
             | Self::DiscoveryTimeout
+            | Self::NoPolicy
             | Self::NoEndpoint
             | Self::ConnectRefused
             | Self::ConnectFailed
@@ -229,6 +244,9 @@ impl Reason {
             Self::NoIdentity => "no_identity",
             Self::DiscoveryTimeout => "discovery_timeout",
             Self::NoRoute => "no_route",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Denied => "denied",
+            Self::NoPolicy => "no_policy",
             Self::NoEndpoint => "no_endpoint",
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",

@@ -9,7 +9,7 @@ use crate::{
     events::{Direction, Edge, Labels, Party},
     refusal::Refusal,
     route::Caller,
-    snapshot::{Answer, Destination, Endpoint, Protocol, Snapshot},
+    snapshot::{Admits, Answer, Destination, Endpoint, Protocol, Snapshot},
     world::World,
 };
 
@@ -33,7 +33,7 @@ impl Side {
     /// Outbound, when control does not say in time.
     pub async fn destination(self, address: SocketAddr, world: &World) -> Result<Arc<Destination>, Refusal> {
         match self.direction {
-            Direction::Inbound => Ok(Arc::new(local(address, world))),
+            Direction::Inbound => Ok(Arc::new(local(address, &world.snapshots.current()))),
             Direction::Outbound => match world.snapshots.find(address, world.settings.discovery_timeout).await? {
                 Answer::Known(destination) => Ok(destination),
                 Answer::Unknown => Ok(Arc::new(Destination::pass_through(address))),
@@ -45,6 +45,10 @@ impl Side {
     pub fn described(self, destination: &Arc<Destination>, snapshot: &Snapshot) -> Arc<Destination> {
         match (self.direction, snapshot.addresses.get(&destination.address)) {
             (Direction::Outbound, Some(Answer::Known(now))) => now.clone(),
+            (Direction::Inbound, _) => {
+                let now = local(destination.address, snapshot);
+                if now.admits == destination.admits { destination.clone() } else { Arc::new(now) }
+            }
             // What is not described any more is carried on as it was begun: its endpoints answer for themselves.
             _ => destination.clone(),
         }
@@ -89,9 +93,12 @@ impl Side {
     }
 }
 
-fn local(address: SocketAddr, world: &World) -> Destination {
-    let declared = world.snapshots.current().inbound.as_ref().and_then(|inbound| inbound.ports.get(&address.port()).copied());
-    Destination::local(address, declared.unwrap_or(Protocol::Undeclared))
+fn local(address: SocketAddr, snapshot: &Snapshot) -> Destination {
+    let Some(inbound) = &snapshot.inbound else {
+        return Destination::local(address, Protocol::Undeclared, Admits::Untold);
+    };
+    let declared = inbound.ports.get(&address.port()).copied();
+    Destination::local(address, declared.unwrap_or_default(), inbound.admits)
 }
 
 fn us(world: &World) -> Party {

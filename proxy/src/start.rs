@@ -91,6 +91,7 @@ fn carry(file: Option<PathBuf>) -> anyhow::Result<()> {
         identity: store.clone(),
         registry: registry.clone(),
         dials: connect::Dials::default(),
+        affinities: Default::default(),
         drain: drain.clone(),
     };
 

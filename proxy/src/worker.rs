@@ -31,6 +31,8 @@ pub struct Given {
     pub registry: Registry,
     /// Connections all workers have dialled.
     pub dials: connect::Dials,
+    /// Endpoints that all workers stay with.
+    pub affinities: balance::Affinities,
     /// Whether we are leaving.
     pub drain: Drain,
 }
@@ -61,7 +63,7 @@ pub fn run(given: Given, doors: impl FnOnce() -> anyhow::Result<Vec<Door>>) -> a
 }
 
 fn world(given: Given) -> World {
-    let Given { settings, snapshots, identity, registry, dials, drain } = given;
+    let Given { settings, snapshots, identity, registry, dials, affinities, drain } = given;
     let log = AccessLog { enabled: settings.access_log };
     World {
         me: Party {
@@ -70,7 +72,7 @@ fn world(given: Given) -> World {
             ..Party::default()
         },
         recorder: Recorder::new(&registry, log),
-        balance: balance::State::new(seed()),
+        balance: balance::State::new(seed(), affinities),
         lines: connect::Lines::default(),
         memory: Default::default(),
         occupancy: Default::default(),

@@ -5,6 +5,7 @@
 
 mod lookup;
 mod nouns;
+mod policy;
 mod protocol;
 mod subject;
 
@@ -14,7 +15,10 @@ use std::{
 };
 
 use lookup::Lookup;
-pub(crate) use nouns::{Change, Endpoint, Identity, Key, Kind, Object, Pod, Service, ServicePort, Slice, SlicePort};
+pub(crate) use nouns::{
+    Change, Endpoint, Hints, Identity, Key, Kind, Namespace, Node, Object, Pod, Service, ServicePort, Slice, SlicePort,
+};
+pub(crate) use policy::DefaultPolicy;
 pub(crate) use protocol::Protocol;
 pub(crate) use subject::{Subject, Touched};
 
@@ -24,6 +28,8 @@ pub(crate) struct Index {
     services: BTreeMap<Key, Service>,
     slices: BTreeMap<Key, Slice>,
     pods: BTreeMap<Key, Pod>,
+    nodes: BTreeMap<Key, Node>,
+    namespaces: BTreeMap<Key, Namespace>,
     services_by_address: Lookup<IpAddr>,
     slices_by_service: Lookup<Key>,
     slices_by_pod: Lookup<Key>,
@@ -57,9 +63,13 @@ impl Index {
             Object::Service(service) if self.services.get(&service.key) == Some(&service) => Touched::new(),
             Object::Slice(slice) if self.slices.get(&slice.key) == Some(&slice) => Touched::new(),
             Object::Pod(pod) if self.pods.get(&pod.key) == Some(&pod) => Touched::new(),
+            Object::Node(node) if self.nodes.get(&node.key) == Some(&node) => Touched::new(),
+            Object::Namespace(namespace) if self.namespaces.get(&namespace.key) == Some(&namespace) => Touched::new(),
             Object::Service(service) => self.put_service(service),
             Object::Slice(slice) => self.put_slice(slice),
             Object::Pod(pod) => self.put_pod(pod),
+            Object::Node(node) => self.put_node(node),
+            Object::Namespace(namespace) => self.put_namespace(namespace),
         }
     }
 
@@ -69,6 +79,8 @@ impl Index {
             Kind::Service => self.delete_service(key),
             Kind::Slice => self.delete_slice(key),
             Kind::Pod => self.delete_pod(key),
+            Kind::Node => self.delete_node(key),
+            Kind::Namespace => self.delete_namespace(key),
         }
     }
 
@@ -193,6 +205,38 @@ impl Index {
         }
         touched
     }
+
+    fn put_node(&mut self, node: Node) -> Touched {
+        self.nodes.insert(node.key.clone(), node);
+        self.seen_through_zones()
+    }
+
+    fn delete_node(&mut self, key: &Key) -> Touched {
+        if self.nodes.remove(key).is_some() { self.seen_through_zones() } else { Touched::new() }
+    }
+
+    fn put_namespace(&mut self, namespace: Namespace) -> Touched {
+        let touched = self.seen_through_namespace(&namespace.key.name);
+        self.namespaces.insert(namespace.key.clone(), namespace);
+        touched
+    }
+
+    fn delete_namespace(&mut self, key: &Key) -> Touched {
+        if self.namespaces.remove(key).is_some() { self.seen_through_namespace(&key.name) } else { Touched::new() }
+    }
+
+    /// A namespace is seen in its pods.
+    fn seen_through_namespace(&self, name: &str) -> Touched {
+        let first = Key { namespace: name.to_owned(), name: String::new() };
+        let pods = self.pods.range(first..).map(|(key, _)| key).take_while(|key| key.namespace == name);
+        pods.cloned().map(Subject::Pod).collect()
+    }
+
+    /// A node is seen in the services whose endpoints are meant for some zones: who calls from it is in another zone now.
+    fn seen_through_zones(&self) -> Touched {
+        let by_zone = |slice: &&Slice| slice.endpoints.iter().any(|endpoint| !endpoint.meant_for.zones.is_empty());
+        self.slices.values().filter(by_zone).map(|slice| Subject::Service(slice.service.clone())).collect()
+    }
 }
 
 /// An endpoint, whatever state it is in: its address, and the pod that it is.
@@ -232,6 +276,18 @@ impl Index {
     /// All pods, in the order of their keys.
     pub(crate) fn pods(&self) -> impl Iterator<Item = &Pod> {
         self.pods.values()
+    }
+
+    /// The zone of a node; `None` when it is in none, or not known.
+    pub(crate) fn zone_of(&self, node: &str) -> Option<&str> {
+        let node = self.nodes.get(&Key::of_cluster(node))?;
+        Some(node.zone.as_str()).filter(|zone| !zone.is_empty())
+    }
+
+    /// Who may call a pod, if it or its namespace says so.
+    pub(crate) fn default_policy(&self, pod: &Pod) -> Option<DefaultPolicy> {
+        let of_namespace = || self.namespaces.get(&Key::of_cluster(&pod.key.namespace))?.default_policy;
+        pod.default_policy.or_else(of_namespace)
     }
 
     /// The pods with an address: more than one on the network of their host.
@@ -293,19 +349,40 @@ pub(crate) mod tests {
             addresses: vec![address.parse().unwrap()],
             service_account: "cart".into(),
             workload: "cart-v1".into(),
+            node: "n1".into(),
             meshed: true,
             token: Some(format!("hash-{name}")),
             ports: BTreeMap::new(),
+            default_policy: None,
         }
     }
 
     pub(crate) fn service(name: &str, address: &str, protocol: Protocol) -> Service {
         let port = ServicePort { name: String::new(), port: 80, protocol };
-        Service { key: key(name), addresses: vec![address.parse().unwrap()], ports: vec![port], publish_not_ready: false }
+        Service {
+            key: key(name),
+            addresses: vec![address.parse().unwrap()],
+            ports: vec![port],
+            publish_not_ready: false,
+            stays_on_node: false,
+            affinity: None,
+        }
     }
 
     pub(crate) fn endpoint(pod: &str, address: &str) -> Endpoint {
-        Endpoint { address: address.parse().unwrap(), pod: Some(key(pod)), zone: String::new(), ready: true, draining: false }
+        Endpoint {
+            address: address.parse().unwrap(),
+            pod: Some(key(pod)),
+            zone: String::new(),
+            node: String::from("n1"),
+            meant_for: Hints::default(),
+            ready: true,
+            draining: false,
+        }
+    }
+
+    pub(crate) fn node(name: &str, zone: &str) -> Node {
+        Node { key: Key::of_cluster(name), zone: zone.into() }
     }
 
     pub(crate) fn slice(service: &str, endpoints: Vec<Endpoint>) -> Slice {
@@ -370,6 +447,36 @@ pub(crate) mod tests {
         assert_eq!(index.apply(Object::Slice(slice("cart", vec![unready.clone()]))), [Subject::Service(key("cart"))].into());
         let joined = index.apply(Object::Slice(slice("cart", vec![unready, endpoint("b", "10.77.0.6")])));
         assert_eq!(joined, [address("10.77.0.6"), Subject::Pod(key("b")), Subject::Service(key("cart"))].into());
+    }
+
+    #[test]
+    fn a_node_that_changes_its_zone_is_news_where_zones_matter() {
+        let mut index = Index::default();
+        let zonal = Endpoint { meant_for: Hints { zones: vec!["a".into()], ..Hints::default() }, ..endpoint("a", "10.77.0.5") };
+        index.apply(Object::Slice(slice("cart", vec![zonal])));
+        index.apply(Object::Slice(slice("till", vec![endpoint("b", "10.77.0.6")])));
+        assert_eq!(index.apply(Object::Node(node("n1", "a"))), [Subject::Service(key("cart"))].into());
+        assert!(index.apply(Object::Node(node("n1", "a"))).is_empty());
+        assert_eq!(index.zone_of("n1"), Some("a"));
+        assert_eq!(index.delete(&(Kind::Node, Key::of_cluster("n1"))), [Subject::Service(key("cart"))].into());
+        assert_eq!(index.zone_of("n1"), None);
+    }
+
+    #[test]
+    fn a_namespace_says_who_may_call_its_pods_unless_they_do() {
+        let mut index = Index::default();
+        let (quiet, outspoken) =
+            (pod("a", "10.77.0.5"), Pod { default_policy: Some(DefaultPolicy::Deny), ..pod("b", "10.77.0.6") });
+        index.apply(Object::Pod(quiet.clone()));
+        index.apply(Object::Pod(outspoken.clone()));
+        assert_eq!(index.default_policy(&quiet), None);
+        let shop = Namespace { key: Key::of_cluster("shop"), default_policy: Some(DefaultPolicy::AllowAuthenticated) };
+        let touched = index.apply(Object::Namespace(shop));
+        assert_eq!(touched, [Subject::Pod(key("a")), Subject::Pod(key("b"))].into());
+        assert_eq!(index.default_policy(&quiet), Some(DefaultPolicy::AllowAuthenticated));
+        assert_eq!(index.default_policy(&outspoken), Some(DefaultPolicy::Deny));
+        assert_eq!(index.delete(&(Kind::Namespace, Key::of_cluster("shop"))), touched);
+        assert_eq!(index.default_policy(&quiet), None);
     }
 
     #[test]

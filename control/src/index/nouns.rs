@@ -1,8 +1,8 @@
 //! The nouns of a cluster, free of where they came from.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr};
+use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 
-use super::Protocol;
+use super::{DefaultPolicy, Protocol};
 
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +23,8 @@ pub(crate) enum Object {
     Service(Service),
     Slice(Slice),
     Pod(Pod),
+    Node(Node),
+    Namespace(Namespace),
 }
 
 /// What kind of thing an object is.
@@ -31,6 +33,8 @@ pub(crate) enum Kind {
     Service,
     Slice,
     Pod,
+    Node,
+    Namespace,
 }
 
 /// What tells an object from all others.
@@ -42,6 +46,8 @@ impl Object {
             Self::Service(service) => (Kind::Service, service.key.clone()),
             Self::Slice(slice) => (Kind::Slice, slice.key.clone()),
             Self::Pod(pod) => (Kind::Pod, pod.key.clone()),
+            Self::Node(node) => (Kind::Node, node.key.clone()),
+            Self::Namespace(namespace) => (Kind::Namespace, namespace.key.clone()),
         }
     }
 }
@@ -64,6 +70,10 @@ pub(crate) struct Service {
     pub(crate) ports: Vec<ServicePort>,
     /// Endpoints count before they are ready.
     pub(crate) publish_not_ready: bool,
+    /// Only endpoints on the caller's own node count.
+    pub(crate) stays_on_node: bool,
+    /// Whoever called an endpoint goes on calling the same, as long as his last call is no further back.
+    pub(crate) affinity: Option<Duration>,
 }
 
 /// A port of a service.
@@ -91,9 +101,20 @@ pub(crate) struct Endpoint {
     /// The pod it is; `None` for one that somebody entered by hand.
     pub(crate) pod: Option<Key>,
     pub(crate) zone: String,
+    /// Empty when nobody said.
+    pub(crate) node: String,
+    /// Whom it is meant for; for all, when nobody is named.
+    pub(crate) meant_for: Hints,
     pub(crate) ready: bool,
     /// It is going, and still answers.
     pub(crate) draining: bool,
+}
+
+/// From where an endpoint should be called. Source: `EndpointHints` of Kubernetes' EndpointSlice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hints {
+    pub(crate) zones: Vec<String>,
+    pub(crate) nodes: Vec<String>,
 }
 
 /// A port that the endpoints of a slice share.
@@ -111,12 +132,41 @@ pub(crate) struct Pod {
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) service_account: String,
     pub(crate) workload: String,
+    /// The node it runs on; empty before it has one.
+    pub(crate) node: String,
     /// Whether a proxy of the mesh runs in it.
     pub(crate) meshed: bool,
     /// Hash of the token its proxy may show.
     pub(crate) token: Option<String>,
     /// Ports it declares.
     pub(crate) ports: BTreeMap<u16, Protocol>,
+    /// Who may call it, if it says so itself.
+    pub(crate) default_policy: Option<DefaultPolicy>,
+}
+
+/// A machine that pods run on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// Without a namespace.
+    pub(crate) key: Key,
+    /// Empty when it is in none.
+    pub(crate) zone: String,
+}
+
+/// A namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Namespace {
+    /// Without a namespace.
+    pub(crate) key: Key,
+    /// Who may call its pods that do not say so themselves, if it says so.
+    pub(crate) default_policy: Option<DefaultPolicy>,
+}
+
+impl Key {
+    /// The key of something that is in no namespace.
+    pub(crate) fn of_cluster(name: &str) -> Self {
+        Self { namespace: String::new(), name: name.to_owned() }
+    }
 }
 
 impl Pod {

@@ -1,6 +1,6 @@
 //! The Kubernetes kinds we read and write, with Kubernetes' own field names and only the fields that matter to a mesh.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 pub use inject::MESHED_ANNOTATION;
 use serde::{
@@ -13,10 +13,15 @@ pub const TOKEN_ANNOTATION: &str = "weft.dev/token-sha256";
 /// Annotation of a service or a pod: ports (of the service, of the pod) whose bytes are nobody's business, whatever else is
 /// declared of them: numbers and ranges, by commas.
 pub const OPAQUE_PORTS_ANNOTATION: &str = "weft.dev/opaque-ports";
+/// Annotation of a namespace or a pod: who may call it. The pod's own counts more.
+pub const DEFAULT_POLICY_ANNOTATION: &str = "weft.dev/default-policy";
 /// Label of a pod: its workload.
 pub const WORKLOAD_LABEL: &str = "weft.dev/workload";
 /// Label of an endpoint slice: its service.
 pub const SERVICE_LABEL: &str = "kubernetes.io/service-name";
+
+/// How long a caller stays with an endpoint when the service does not say. Source: `ClientIPConfig`.
+pub(crate) const AFFINITY_SECONDS: u32 = 10_800;
 
 /// `ObjectMeta`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +105,12 @@ pub struct ServiceSpec {
     /// Endpoints count before they are ready.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub publish_not_ready_addresses: bool,
+    /// Whether a caller stays with the endpoint that he called first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_affinity: Option<SessionAffinity>,
+    /// How long he stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_affinity_config: Option<SessionAffinityConfig>,
     #[serde(skip_serializing)]
     #[doc(hidden)]
     pub allocate_load_balancer_node_ports: Unused,
@@ -126,13 +137,43 @@ pub struct ServiceSpec {
     pub load_balancer_source_ranges: Unused,
     #[serde(skip_serializing)]
     #[doc(hidden)]
-    pub session_affinity: Unused,
-    #[serde(skip_serializing)]
-    #[doc(hidden)]
-    pub session_affinity_config: Unused,
-    #[serde(skip_serializing)]
-    #[doc(hidden)]
     pub traffic_distribution: Unused,
+}
+
+/// Whether a caller stays with the endpoint that he called first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SessionAffinity {
+    /// No.
+    None,
+    /// Yes; callers are told apart by their addresses.
+    ClientIP,
+}
+
+/// `SessionAffinityConfig`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionAffinityConfig {
+    /// Of [`SessionAffinity::ClientIP`].
+    #[serde(rename = "clientIP")]
+    pub client_ip: ClientIpConfig,
+}
+
+/// `ClientIPConfig`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ClientIpConfig {
+    /// Seconds since his last call after which a caller is a stranger again; three hours when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u32>,
+}
+
+impl ServiceSpec {
+    /// How long a caller stays with the endpoint that he called, if he does.
+    pub(crate) fn affinity(&self) -> Option<Duration> {
+        let seconds = self.session_affinity_config.and_then(|config| config.client_ip.timeout_seconds);
+        let seconds = seconds.unwrap_or(AFFINITY_SECONDS);
+        (self.session_affinity == Some(SessionAffinity::ClientIP)).then(|| Duration::from_secs(seconds.into()))
+    }
 }
 
 /// `ServicePort`.

@@ -11,13 +11,28 @@ use wire::{
     names,
 };
 
-use super::{shape::socket, target::Target};
-use crate::index::{self, Index, Pod, Service};
+use super::{
+    nearness::{Counting, Place},
+    shape::socket,
+    target::Target,
+};
+use crate::index::{self, Index, Key, Pod, Service};
 
 /// The endpoints of a cluster, by zone and address: in an order of their own, whatever order they were heard of in.
-pub(super) fn endpoints(index: &Index, trust_domain: &TrustDomain, name: &str, target: &Target<'_>) -> ClusterLoadAssignment {
+/// Those that count where `viewer` is.
+pub(super) fn endpoints(
+    index: &Index,
+    viewer: Option<&Key>,
+    trust_domain: &TrustDomain,
+    name: &str,
+    target: &Target<'_>,
+) -> ClusterLoadAssignment {
     let members = match target {
-        Target::Service(service, port) => of_service(index, service, &port.name),
+        Target::Service(service, port) => {
+            let place = Place::of(index, viewer, service);
+            let counting = place.as_ref().map_or(Counting::All, |place| place.counting(index, service));
+            of_service(index, service, &port.name, counting)
+        }
         Target::Pod(pod, address, _) => [(*address, Member { zone: "", draining: false, pod: Some(pod) })].into_iter().collect(),
     };
     let mut zones: BTreeMap<&str, Vec<LbEndpoint>> = BTreeMap::new();
@@ -39,12 +54,13 @@ struct Member<'a> {
     pod: Option<&'a Pod>,
 }
 
-/// Ready endpoints, and those that are going and still answer. Those not ready are left out.
-fn of_service<'a>(index: &'a Index, service: &Service, port: &str) -> BTreeMap<SocketAddr, Member<'a>> {
+/// Ready endpoints, and those that are going and still answer. Those not ready are left out. When none is ready, those that are
+/// going are what there is, as for kube-proxy.
+fn of_service<'a>(index: &'a Index, service: &Service, port: &str, counting: Counting<'_>) -> BTreeMap<SocketAddr, Member<'a>> {
     let mut members = BTreeMap::new();
     for slice in index.slices(&service.key) {
         let Some(port) = slice.ports.iter().find(|known| known.name == port) else { continue };
-        for endpoint in &slice.endpoints {
+        for endpoint in slice.endpoints.iter().filter(|endpoint| counting.counts(endpoint)) {
             let index::Endpoint { address, zone, ready, draining, .. } = endpoint;
             if !(*ready || *draining || service.publish_not_ready) {
                 continue;
@@ -54,6 +70,9 @@ fn of_service<'a>(index: &'a Index, service: &Service, port: &str) -> BTreeMap<S
             let member = Member { zone, draining: !ready && *draining, pod };
             members.entry(SocketAddr::new(*address, port.port)).or_insert(member);
         }
+    }
+    if members.values().all(|member| member.draining) {
+        members.values_mut().for_each(|member| member.draining = false);
     }
     members
 }

@@ -24,7 +24,7 @@ use super::{
     shape::{aggregated, any, socket},
     target::Target,
 };
-use crate::index::{Pod, Protocol};
+use crate::index::{DefaultPolicy, Pod, Protocol};
 
 /// What an address is. The shape other proxies know too: a chain for requests, and a default chain for all else.
 pub(super) fn listener(name: &str, target: &Target<'_>) -> Listener {
@@ -40,8 +40,8 @@ pub(super) fn listener(name: &str, target: &Target<'_>) -> Listener {
     }
 }
 
-/// What a pod's own ports speak. Nobody can declare all of them: the default chain is for the others.
-pub(super) fn inbound(pod: &Pod, ports: BTreeMap<u16, Protocol>) -> Listener {
+/// What a pod's own ports speak, and who may call them. Nobody can declare all of them: the default chain is for the others.
+pub(super) fn inbound(pod: &Pod, ports: BTreeMap<u16, Protocol>, default_policy: DefaultPolicy) -> Listener {
     let spoken = |protocol: Protocol| Some(names::metadata([(names::PROTOCOL, protocol.word())]));
     let chain = |(port, protocol): (u16, Protocol)| FilterChain {
         filter_chain_match: Some(FilterChainMatch { destination_port: Some(u32::from(port)), ..Default::default() }),
@@ -57,7 +57,11 @@ pub(super) fn inbound(pod: &Pod, ports: BTreeMap<u16, Protocol>) -> Listener {
             name: String::from("other-ports"),
             ..Default::default()
         }),
-        metadata: Some(names::metadata([(names::POD, pod.key.name.as_str()), (names::NAMESPACE, &pod.key.namespace)])),
+        metadata: Some(names::metadata([
+            (names::POD, pod.key.name.as_str()),
+            (names::NAMESPACE, &pod.key.namespace),
+            (names::DEFAULT_POLICY, default_policy.word()),
+        ])),
         ..Default::default()
     }
 }

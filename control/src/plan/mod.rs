@@ -5,6 +5,7 @@ mod cluster;
 mod endpoints;
 mod kind;
 mod listener;
+mod nearness;
 mod shape;
 mod target;
 
@@ -16,13 +17,22 @@ use prost::Message;
 use prost_types::Any;
 use wire::names;
 
-use crate::index::{Index, Key, Service, Subject};
+use crate::index::{DefaultPolicy, Index, Key, Service, Subject};
 
 pub(crate) use kind::Kind;
+pub(crate) use nearness::Place;
 use target::Target;
 
 /// Bytes of a version. Two contents of one name share a version once in 2^64.
 const VERSION_BYTES: usize = 8;
+
+/// What is decided for the whole mesh.
+#[derive(Clone, Debug)]
+pub(crate) struct Mesh {
+    pub(crate) trust_domain: TrustDomain,
+    /// Who may call a pod when neither it nor its namespace says so.
+    pub(crate) default_policy: DefaultPolicy,
+}
 
 /// A resource, ready to be sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,25 +44,26 @@ pub(crate) struct Resource {
 }
 
 /// The resource called `name`, as the proxy of `viewer` is told it; `None` when there is none.
-pub(crate) fn resource(
-    index: &Index,
-    viewer: Option<&Key>,
-    trust_domain: &TrustDomain,
-    kind: Kind,
-    name: &str,
-) -> Option<Resource> {
+pub(crate) fn resource(index: &Index, viewer: Option<&Key>, mesh: &Mesh, kind: Kind, name: &str) -> Option<Resource> {
     let behind = || Target::behind(index, name);
     let value = match kind {
         Kind::Listener if name == names::INBOUND => {
             let pod = index.pod(viewer?)?;
-            listener::inbound(pod, index.ports_of(pod)).encode_to_vec()
+            let default_policy = index.default_policy(pod).unwrap_or(mesh.default_policy);
+            listener::inbound(pod, index.ports_of(pod), default_policy).encode_to_vec()
         }
         Kind::Listener => listener::listener(name, &Target::at(index, names::parse_address(name)?)?).encode_to_vec(),
         Kind::Route => behind().map(|_| cluster::routes(name))?.encode_to_vec(),
         Kind::Cluster => cluster::cluster(name, &behind()?).encode_to_vec(),
-        Kind::Endpoints => endpoints::endpoints(index, trust_domain, name, &behind()?).encode_to_vec(),
+        Kind::Endpoints => endpoints::endpoints(index, viewer, &mesh.trust_domain, name, &behind()?).encode_to_vec(),
     };
     Some(Resource { version: version(&value), body: Any { type_url: kind.type_url().to_owned(), value } })
+}
+
+/// From where `viewer` looks at the resource called `name`; `None` when that looks the same from everywhere.
+pub(crate) fn place(index: &Index, viewer: Option<&Key>, kind: Kind, name: &str) -> Option<Place> {
+    let (Kind::Endpoints, Some(Target::Service(service, _))) = (kind, Target::behind(index, name)) else { return None };
+    Place::of(index, viewer, service)
 }
 
 /// What the resource called `name` is made of: while that is not touched, the resource stays the same. `None` for names
@@ -94,4 +105,4 @@ pub(crate) fn version(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

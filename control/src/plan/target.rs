@@ -61,12 +61,14 @@ impl<'a> Target<'a> {
         match self {
             Self::Service(service, port) => {
                 let number = port.port.to_string();
-                names::metadata([
+                let affinity = service.affinity.map(|time| time.as_secs().to_string());
+                let texts = [
                     (names::SERVICE, service.key.name.as_str()),
                     (names::NAMESPACE, &service.key.namespace),
                     (names::PORT, &number),
                     protocol,
-                ])
+                ];
+                names::metadata(texts.into_iter().chain(affinity.iter().map(|seconds| (names::AFFINITY, seconds.as_str()))))
             }
             Self::Pod(pod, ..) => names::metadata([(names::NAMESPACE, pod.key.namespace.as_str()), protocol]),
         }

@@ -8,14 +8,14 @@ use wire::envoy::config::{
 
 use super::*;
 use crate::index::{
-    Endpoint, Identity, Kind as ObjectKind, Object, Pod, Protocol,
+    Endpoint, Identity, Kind as ObjectKind, Namespace, Object, Pod, Protocol,
     tests::{endpoint, key, pod, service, slice},
 };
 
 const CART: &str = "cart.shop.svc.cluster.local:80";
 
-fn ours() -> TrustDomain {
-    "cluster.local".parse().unwrap()
+pub(crate) fn mesh() -> Mesh {
+    Mesh { trust_domain: "cluster.local".parse().unwrap(), default_policy: DefaultPolicy::default() }
 }
 
 fn shop(protocol: Protocol) -> Index {
@@ -35,7 +35,7 @@ fn shop(protocol: Protocol) -> Index {
 }
 
 fn get<T: Message + Default>(index: &Index, kind: Kind, name: &str) -> Option<T> {
-    let resource = resource(index, Some(&key("a")), &ours(), kind, name)?;
+    let resource = resource(index, Some(&key("a")), &mesh(), kind, name)?;
     Some(T::decode(&*resource.body.value).unwrap())
 }
 
@@ -60,6 +60,50 @@ fn endpoints_say_who_they_are_and_whether_they_are_leaving() {
     let cart = Some("spiffe://cluster.local/ns/shop/sa/cart");
     let expected = [(HealthStatus::Healthy, cart), (HealthStatus::Draining, None)];
     assert_eq!(told, expected, "what is not ready, and whose pod was not heard of, is left out");
+}
+
+#[test]
+fn those_that_are_leaving_answer_when_nobody_else_does() {
+    let mut index = shop(Protocol::Auto);
+    index.apply(Object::Slice(slice("cart", vec![Endpoint { ready: false, draining: true, ..endpoint("b", "10.77.0.6") }])));
+    let assignment: ClusterLoadAssignment = get(&index, Kind::Endpoints, CART).unwrap();
+    assert_eq!(assignment.endpoints[0].lb_endpoints[0].health_status(), HealthStatus::Healthy);
+}
+
+#[test]
+fn a_service_that_stays_on_its_node_is_another_from_each() {
+    let mut index = shop(Protocol::Auto);
+    index.apply(Object::Service(Service { stays_on_node: true, ..service("cart", "10.96.0.5", Protocol::Auto) }));
+    index.apply(Object::Pod(Pod { node: "n2".into(), ..pod("far", "10.77.0.9") }));
+    let near = place(&index, Some(&key("a")), Kind::Endpoints, CART);
+    assert!(near.is_some() && near != place(&index, Some(&key("far")), Kind::Endpoints, CART));
+    assert_eq!(place(&index, Some(&key("a")), Kind::Cluster, CART), None);
+    let seen = |viewer: &str| {
+        let found = resource(&index, Some(&key(viewer)), &mesh(), Kind::Endpoints, CART).unwrap();
+        ClusterLoadAssignment::decode(&*found.body.value).unwrap().endpoints.len()
+    };
+    assert_eq!((seen("a"), seen("far")), (1, 0));
+}
+
+#[test]
+fn a_proxy_is_told_who_may_call_its_app() {
+    let mut index = shop(Protocol::Auto);
+    let told = |index: &Index| {
+        let inbound: Listener = get(index, Kind::Listener, names::INBOUND).unwrap();
+        names::metadata_text(inbound.metadata.as_ref(), names::DEFAULT_POLICY).unwrap().to_owned()
+    };
+    assert_eq!(told(&index), "allow-all");
+    index.apply(Object::Namespace(Namespace { key: Key::of_cluster("shop"), default_policy: Some(DefaultPolicy::Deny) }));
+    assert_eq!(told(&index), "deny");
+}
+
+#[test]
+fn a_cluster_says_how_long_its_callers_stay() {
+    let mut index = shop(Protocol::Auto);
+    let affinity = Some(std::time::Duration::from_secs(60));
+    index.apply(Object::Service(Service { affinity, ..service("cart", "10.96.0.5", Protocol::Auto) }));
+    let cluster: Cluster = get(&index, Kind::Cluster, CART).unwrap();
+    assert_eq!(names::metadata_text(cluster.metadata.as_ref(), names::AFFINITY), Some("60"));
 }
 
 #[test]
@@ -93,15 +137,15 @@ fn a_proxy_is_told_what_its_own_ports_speak() {
 fn what_nobody_has_is_no_resource() {
     let index = shop(Protocol::Auto);
     for name in ["address/10.96.0.5:81", "address/1.1.1.1:80", "address/x", "other"] {
-        assert!(resource(&index, None, &ours(), Kind::Listener, name).is_none(), "{name}");
+        assert!(resource(&index, None, &mesh(), Kind::Listener, name).is_none(), "{name}");
     }
-    assert!(resource(&index, None, &ours(), Kind::Cluster, "cart.shop.svc.cluster.local:81").is_none());
-    assert!(resource(&index, None, &ours(), Kind::Listener, names::INBOUND).is_none(), "without a pod");
+    assert!(resource(&index, None, &mesh(), Kind::Cluster, "cart.shop.svc.cluster.local:81").is_none());
+    assert!(resource(&index, None, &mesh(), Kind::Listener, names::INBOUND).is_none(), "without a pod");
 }
 
 #[test]
 fn versions_follow_the_content_and_nothing_else() {
-    let version = |index: &Index| resource(index, None, &ours(), Kind::Endpoints, CART).unwrap().version;
+    let version = |index: &Index| resource(index, None, &mesh(), Kind::Endpoints, CART).unwrap().version;
     let mut index = shop(Protocol::Auto);
     let before = version(&index);
     assert_eq!(before, version(&shop(Protocol::Auto)));
@@ -163,7 +207,7 @@ proptest! {
     #[test]
     fn no_name_is_too_odd(kind in 0..4_usize, name in "(address/|pod/)?[a-z0-9.:\\[\\]/]{0,30}(\\.shop\\.svc\\.cluster\\.local)?(:[0-9]{0,6})?") {
         let kind = Kind::ALL[kind];
-        let found = resource(&shop(Protocol::Auto), None, &ours(), kind, &name);
+        let found = resource(&shop(Protocol::Auto), None, &mesh(), kind, &name);
         prop_assert!(found.is_none() || subject(None, kind, &name).is_some(), "{name} would never be told of a change");
     }
 
@@ -174,7 +218,7 @@ proptest! {
         let questions = every_question();
         let answers = |index: &Index| -> Vec<Option<String>> {
             let version = |(kind, name, viewer): &(Kind, String, Option<Key>)| {
-                resource(index, viewer.as_ref(), &ours(), *kind, name).map(|resource| resource.version)
+                resource(index, viewer.as_ref(), &mesh(), *kind, name).map(|resource| resource.version)
             };
             questions.iter().map(version).collect()
         };

@@ -66,7 +66,7 @@ mod tests {
     use crate::index::{Change, Object, tests::pod};
 
     fn state() -> State {
-        let state = State::new("cluster.local".parse().unwrap());
+        let state = State::new(crate::plan::tests::mesh());
         state.take(vec![Change::Apply(Object::Pod(pod("a", "10.77.0.5")))]);
         state
     }

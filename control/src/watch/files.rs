@@ -188,7 +188,7 @@ mod tests {
 
     fn followed() -> (tempfile::TempDir, State, Watched) {
         let folder = tempfile::tempdir().unwrap();
-        let state = State::new("cluster.local".parse().unwrap());
+        let state = State::new(crate::plan::tests::mesh());
         let watched = watch(folder.path().to_owned(), state.clone(), Metrics::new()).unwrap();
         until("it is read once", || state.is_loaded());
         (folder, state, watched)

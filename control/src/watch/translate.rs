@@ -4,10 +4,13 @@ use std::net::IpAddr;
 
 use super::opaque::OpaquePorts;
 use crate::{
-    index::{Endpoint, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort},
+    index::{DefaultPolicy, Endpoint, Hints, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort},
     manifest::{
         Document, Problem,
-        kinds::{self, MESHED_ANNOTATION, Metadata, OPAQUE_PORTS_ANNOTATION, SERVICE_LABEL, TOKEN_ANNOTATION, WORKLOAD_LABEL},
+        kinds::{
+            self, DEFAULT_POLICY_ANNOTATION, MESHED_ANNOTATION, Metadata, OPAQUE_PORTS_ANNOTATION, SERVICE_LABEL,
+            TOKEN_ANNOTATION, WORKLOAD_LABEL,
+        },
     },
 };
 
@@ -32,7 +35,8 @@ pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>
         }
         "Pod" => {
             let found: kinds::Pod = document.parse()?;
-            Some(Object::Pod(pod(&found, &opaque(document, &found.metadata)?)))
+            let default_policy = default_policy(document, &found.metadata)?;
+            Some(Object::Pod(Pod { default_policy, ..pod(&found, &opaque(document, &found.metadata)?) }))
         }
         _ => None,
     })
@@ -43,6 +47,15 @@ fn opaque(document: &Document, metadata: &Metadata) -> Result<OpaquePorts, Vec<P
     let Some(text) = metadata.annotations.get(OPAQUE_PORTS_ANNOTATION) else { return Ok(OpaquePorts::default()) };
     text.parse().map_err(|why: String| {
         let message = format!("{OPAQUE_PORTS_ANNOTATION}: {why}");
+        vec![document.wrong("metadata.annotations", message, None)]
+    })
+}
+
+/// Who may call, if that is said.
+fn default_policy(document: &Document, metadata: &Metadata) -> Result<Option<DefaultPolicy>, Vec<Problem>> {
+    let word = metadata.annotations.get(DEFAULT_POLICY_ANNOTATION);
+    word.map(|word| word.parse()).transpose().map_err(|why: String| {
+        let message = format!("{DEFAULT_POLICY_ANNOTATION}: {why}");
         vec![document.wrong("metadata.annotations", message, None)]
     })
 }
@@ -72,6 +85,9 @@ fn service(service: &kinds::Service, opaque: &OpaquePorts) -> Service {
         addresses,
         ports: spec.ports.iter().filter(tcp).map(port).collect(),
         publish_not_ready: spec.publish_not_ready_addresses,
+        // One machine is one node.
+        stays_on_node: false,
+        affinity: spec.affinity(),
     }
 }
 
@@ -89,6 +105,8 @@ fn endpoints(slice: &kinds::EndpointSlice, service: &str) -> Slice {
             address: *endpoint.addresses.first()?,
             pod,
             zone: endpoint.zone.clone().unwrap_or_default(),
+            node: String::new(),
+            meant_for: Hints::default(),
             ready,
             draining: conditions.terminating.unwrap_or(false) && conditions.serving.unwrap_or(ready),
         })
@@ -117,8 +135,10 @@ fn pod(pod: &kinds::Pod, opaque: &OpaquePorts) -> Pod {
         addresses,
         service_account: pod.spec.service_account_name.clone().unwrap_or_else(|| String::from("default")),
         workload: labels.get(WORKLOAD_LABEL).unwrap_or(name).clone(),
+        node: String::new(),
         meshed: annotations.get(MESHED_ANNOTATION).is_some_and(|value| value == "true"),
         token: annotations.get(TOKEN_ANNOTATION).cloned(),
         ports: ports.map(declared).chain(opaque.iter().map(|port| (port, Protocol::Tcp))).collect(),
+        default_policy: None,
     }
 }

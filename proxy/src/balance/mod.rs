@@ -3,6 +3,7 @@
 //! In: a cluster from the snapshot. Out: [`Chosen`], which counts as load on its endpoint for as long as it lives.
 //! Never: a socket, or a clock of its own.
 
+mod affinity;
 mod eject;
 mod load;
 mod p2c;
@@ -22,6 +23,7 @@ use crate::{
     refusal::{Reason, Refusal},
     snapshot::{Cluster, Endpoint},
 };
+pub use affinity::Affinities;
 use eject::Ejection;
 use load::Load;
 use p2c::Dice;
@@ -40,6 +42,7 @@ pub enum Work {
 pub struct State {
     groups: RefCell<HashMap<Arc<str>, Group>>,
     dice: Dice,
+    affinities: Affinities,
 }
 
 /// The live side of one cluster.
@@ -68,9 +71,9 @@ pub struct Chosen {
 }
 
 impl State {
-    /// An empty memory. The same seed and calls give the same choices.
-    pub fn new(seed: u64) -> Self {
-        Self { groups: RefCell::new(HashMap::new()), dice: Dice::new(seed) }
+    /// An empty memory, beside what all workers stay with. The same seed and calls give the same choices.
+    pub fn new(seed: u64, affinities: Affinities) -> Self {
+        Self { groups: RefCell::new(HashMap::new()), dice: Dice::new(seed), affinities }
     }
 
     /// Chooses an endpoint of `cluster` that is not among `tried`, for work that was dialled at an address of `family`: as
@@ -100,7 +103,16 @@ impl State {
                 eligible.then(|| (candidate.ejection.holds(now), candidate.load.cost(work, now)))
             })
         };
-        let candidate = pick(&[family]).or_else(|| pick(&[Family::V4, Family::V6]));
+        let anew = || pick(&[family]).or_else(|| pick(&[Family::V4, Family::V6]));
+        let candidate = match cluster.affinity {
+            None => anew(),
+            Some(time) => self.affinities.settle((&cluster.name, family), time, now, |last| {
+                let last = last.filter(|last| !tried.contains(last));
+                let last = last.and_then(|last| group.candidates.iter().find(|known| known.endpoint.address == last));
+                let chosen = last.filter(|last| !last.ejection.holds(now)).or_else(anew)?;
+                Some((chosen.endpoint.address, chosen))
+            }),
+        };
         let candidate = candidate.ok_or_else(|| nothing_left(cluster, tried))?;
         candidate.load.begin();
         Ok(Chosen { candidate: candidate.clone(), since: Cell::new(now) })
@@ -112,6 +124,7 @@ impl State {
     pub fn retire<'a>(&self, in_use: impl Iterator<Item = &'a Arc<Cluster>>) -> Vec<SocketAddr> {
         let in_use: HashMap<&str, &Arc<Cluster>> = in_use.map(|cluster| (&*cluster.name, cluster)).collect();
         let mut gone = Vec::new();
+        self.affinities.retain(|name| in_use.contains_key(name));
         self.groups.borrow_mut().retain(|name, group| {
             let Some(cluster) = in_use.get(&**name) else {
                 gone.extend(group.candidates.iter().map(|candidate| candidate.endpoint.address));
@@ -221,12 +234,36 @@ mod tests {
     }
 
     fn cluster(endpoints: Vec<Arc<Endpoint>>) -> Arc<Cluster> {
-        Arc::new(Cluster { name: "cart".into(), endpoints, discovered: true })
+        Arc::new(Cluster { name: "cart".into(), endpoints, affinity: None, discovered: true })
+    }
+
+    fn state(seed: u64) -> State {
+        State::new(seed, Affinities::default())
+    }
+
+    #[test]
+    fn whoever_is_to_stay_stays_with_every_worker_while_he_can() {
+        let affinities = Affinities::default();
+        let workers = [1, 2].map(|seed| State::new(seed, affinities.clone()));
+        let now = crate::clock::now();
+        let endpoints = (1..=5).map(|host| endpoint(host, false)).collect();
+        let cart = Arc::new(Cluster { affinity: Some(Duration::from_secs(10)), ..Arc::into_inner(cluster(endpoints)).unwrap() });
+        let choose = |tried: &[SocketAddr]| {
+            let chosen = workers.iter().map(|worker| worker.choose(&cart, Work::Request, Family::V4, tried, now).unwrap());
+            chosen.collect::<Vec<_>>()
+        };
+        let first = choose(&[])[0].endpoint().address;
+        for _ in 0..50 {
+            assert!(choose(&[]).iter().all(|chosen| chosen.endpoint().address == first));
+        }
+        let instead = choose(&[first])[0].endpoint().address;
+        assert_ne!(instead, first, "what was tried is not tried again");
+        assert!(choose(&[]).iter().all(|chosen| chosen.endpoint().address == instead), "and what worked instead is kept");
     }
 
     #[test]
     fn an_endpoint_that_leaves_is_chosen_no_more_and_reported_once() {
-        let state = State::new(1);
+        let state = state(1);
         let now = crate::clock::now();
         let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
         state.choose(&both, Work::Request, Family::V4, &[], now).unwrap();
@@ -243,7 +280,7 @@ mod tests {
 
     #[test]
     fn what_was_tried_is_not_tried_again() {
-        let state = State::new(1);
+        let state = state(1);
         let now = crate::clock::now();
         let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
         let tried = [endpoint(1, false).address, endpoint(2, false).address];
@@ -253,7 +290,7 @@ mod tests {
 
     #[test]
     fn work_goes_to_the_family_at_which_it_was_dialled() {
-        let state = State::new(11);
+        let state = state(11);
         let now = crate::clock::now();
         let six = Arc::new(Endpoint { address: "[fd77::1]:80".parse().unwrap(), ..(*endpoint(9, false)).clone() });
         let both = cluster(vec![endpoint(1, false), six.clone(), endpoint(2, false)]);
@@ -267,7 +304,7 @@ mod tests {
 
     #[test]
     fn an_ejected_endpoint_is_avoided_until_its_time_is_over() {
-        let state = State::new(7);
+        let state = state(7);
         let now = crate::clock::now();
         let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
         let bad = loop {
@@ -291,7 +328,7 @@ mod tests {
 
     #[test]
     fn the_way_to_an_endpoint_does_not_count_as_its_latency() {
-        let state = State::new(5);
+        let state = state(5);
         let now = crate::clock::now();
         let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
         let other = [endpoint(2, false).address];
@@ -306,7 +343,7 @@ mod tests {
 
     #[test]
     fn connections_go_where_there_are_fewest() {
-        let state = State::new(3);
+        let state = state(3);
         let now = crate::clock::now();
         let both = cluster(vec![endpoint(1, false), endpoint(2, false)]);
         let held: Vec<_> = (0..10).map(|_| state.choose(&both, Work::Connection, Family::V4, &[], now).unwrap()).collect();

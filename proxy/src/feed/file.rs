@@ -18,8 +18,8 @@ use crate::{
     clock,
     events::Direction,
     snapshot::{
-        Answer, Ask, Cluster, Destination, Endpoint, Inbound, Protocol, Publisher, Reader, Route, RouteTable, ServiceName,
-        Snapshot,
+        Admits, Answer, Ask, Cluster, Destination, Endpoint, Inbound, Protocol, Publisher, Reader, Route, RouteTable,
+        ServiceName, Snapshot,
     },
 };
 
@@ -149,6 +149,7 @@ pub fn load(path: &Path) -> anyhow::Result<Standalone> {
         addresses: destinations?.into_iter().map(|known| (known.address, Answer::Known(Arc::new(known)))).collect(),
         inbound: Some(Arc::new(Inbound {
             ports: file.ports.into_iter().map(|(port, declared)| (port, declared.into())).collect(),
+            admits: Admits::Everybody,
         })),
         ..Snapshot::default()
     };
@@ -178,7 +179,7 @@ fn read_identity(files: &IdentityFiles, folder: &Path) -> anyhow::Result<Identit
 fn destination(service: &Service) -> anyhow::Result<Destination> {
     let endpoints: anyhow::Result<Vec<_>> = service.endpoints.iter().map(|member| endpoint(member, service)).collect();
     let name = format!("{}.{}:{}", service.name, service.namespace, service.address.port());
-    let cluster = Arc::new(Cluster { name: name.as_str().into(), endpoints: endpoints?, discovered: true });
+    let cluster = Arc::new(Cluster { name: name.as_str().into(), endpoints: endpoints?, affinity: None, discovered: true });
     let protocol = Protocol::from(service.protocol);
     let table = || RouteTable { routes: vec![Route { prefix: "/".into(), cluster: cluster.clone() }] };
     Ok(Destination {
@@ -187,6 +188,7 @@ fn destination(service: &Service) -> anyhow::Result<Destination> {
         protocol,
         requests: (protocol != Protocol::Opaque).then(|| Arc::new(table())),
         bytes: (protocol != Protocol::Http).then(|| cluster.clone()),
+        admits: Admits::Everybody,
     })
 }
 

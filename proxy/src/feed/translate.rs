@@ -1,12 +1,13 @@
 //! From xDS resources to a snapshot. Pure but for a memory of clusters, so that those which did not change stay the same
 //! object and nobody who uses them has to look again.
 
-use std::{collections::BTreeMap, net::SocketAddr, str::FromStr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, str::FromStr, sync::Arc, time::Duration};
 
 use certs::name::SpiffeId;
 use hashbrown::HashMap;
 use wire::{
     envoy::config::{
+        cluster::v3 as xds,
         core::v3::{HealthStatus, Metadata, address::Address, socket_address::PortSpecifier},
         endpoint::v3::{ClusterLoadAssignment, LbEndpoint, lb_endpoint::HostIdentifier},
         listener::v3::Listener,
@@ -16,7 +17,9 @@ use wire::{
 };
 
 use super::resources::{Entry, Held, Resources};
-use crate::snapshot::{Answer, Cluster, Destination, Endpoint, Inbound, Protocol, Route, RouteTable, ServiceName, Snapshot};
+use crate::snapshot::{
+    Admits, Answer, Cluster, Destination, Endpoint, Inbound, Protocol, Route, RouteTable, ServiceName, Snapshot,
+};
 
 /// Makes snapshots, remembering the clusters of the last one.
 #[derive(Debug, Default)]
@@ -29,7 +32,7 @@ impl Translator {
     /// knew it, or out.
     pub(super) fn snapshot(&mut self, resources: &Resources, before: &Snapshot) -> Snapshot {
         self.clusters = self.translate_clusters(resources);
-        let mut snapshot = Snapshot { inbound: inbound(resources), ..Snapshot::default() };
+        let mut snapshot = Snapshot { inbound: inbound(resources, before), ..Snapshot::default() };
         for (name, held) in &resources.listeners {
             let Some(address) = names::parse_address(name) else { continue };
             let answer = match held {
@@ -45,13 +48,13 @@ impl Translator {
 
     fn translate_clusters(&self, resources: &Resources) -> BTreeMap<String, (String, Arc<Cluster>)> {
         let translated = resources.endpoints.iter().filter_map(|(name, held)| {
-            let cluster_version = resources.clusters.get(name)?.present().map(|(version, _)| version);
+            let (cluster_version, described) = resources.clusters.get(name)?.present().unzip();
             // A cluster without endpoints is an answer too; one that is missing altogether has none either.
             let (endpoints_version, assignment) = held.present().unzip();
             let version = format!("{cluster_version:?}/{endpoints_version:?}");
             let cluster = match self.clusters.get(name) {
                 Some((known, cluster)) if *known == version => cluster.clone(),
-                _ => Arc::new(cluster(name, assignment)),
+                _ => Arc::new(cluster(name, described, assignment)),
             };
             Some((name.clone(), (version, cluster)))
         });
@@ -68,7 +71,7 @@ impl Translator {
             None => None,
         };
         let service = service(&entry.listener);
-        Some(Arc::new(Destination { address, service, protocol: protocol(entry), requests, bytes }))
+        Some(Arc::new(Destination { address, service, protocol: protocol(entry), requests, bytes, admits: Admits::Everybody }))
     }
 
     fn table(&self, routes: &Held<RouteConfiguration>) -> Option<RouteTable> {
@@ -96,11 +99,11 @@ impl Translator {
     }
 }
 
-fn inbound(resources: &Resources) -> Option<Arc<Inbound>> {
+fn inbound(resources: &Resources, before: &Snapshot) -> Option<Arc<Inbound>> {
     let entry = match resources.listeners.get(names::INBOUND)? {
         Held::Present { resource, .. } => resource,
-        // Control knows this pod but has nothing to say of its ports.
-        Held::Absent => return Some(Arc::default()),
+        // Our pod is going, or control does not know it yet: what it said last stays in force.
+        Held::Absent => return Some(before.inbound.clone().unwrap_or_default()),
     };
     let ports: HashMap<u16, Protocol> = entry
         .listener
@@ -112,7 +115,17 @@ fn inbound(resources: &Resources) -> Option<Arc<Inbound>> {
             Some((port, declared(names::metadata_text(chain.metadata.as_ref(), names::PROTOCOL))))
         })
         .collect();
-    Some(Arc::new(Inbound { ports }))
+    let admits = admits(names::metadata_text(entry.listener.metadata.as_ref(), names::DEFAULT_POLICY));
+    Some(Arc::new(Inbound { ports, admits }))
+}
+
+/// A word that we do not know is not an invitation.
+fn admits(word: Option<&str>) -> Admits {
+    match word {
+        Some("allow-all") => Admits::Everybody,
+        Some("allow-authenticated") => Admits::Authenticated,
+        _ => Admits::Nobody,
+    }
 }
 
 fn service(listener: &Listener) -> Option<ServiceName> {
@@ -138,14 +151,17 @@ fn declared(word: Option<&str>) -> Protocol {
     }
 }
 
-fn cluster(name: &str, assignment: Option<&ClusterLoadAssignment>) -> Cluster {
+fn cluster(name: &str, described: Option<&xds::Cluster>, assignment: Option<&ClusterLoadAssignment>) -> Cluster {
     let endpoints = assignment
         .into_iter()
         .flat_map(|assignment| &assignment.endpoints)
         .flat_map(|locality| &locality.lb_endpoints)
         .filter_map(endpoint)
         .map(Arc::new);
-    Cluster { name: name.into(), endpoints: endpoints.collect(), discovered: true }
+    let affinity =
+        described.and_then(|described| names::metadata_text(described.metadata.as_ref(), names::AFFINITY)?.parse().ok());
+    let affinity = affinity.map(Duration::from_secs);
+    Cluster { name: name.into(), endpoints: endpoints.collect(), affinity, discovered: true }
 }
 
 fn endpoint(endpoint: &LbEndpoint) -> Option<Endpoint> {

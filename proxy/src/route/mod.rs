@@ -36,7 +36,7 @@ pub struct Routed {
 /// Routes a request for `path`.
 ///
 /// # Errors
-/// [`Reason::NoRoute`] when nothing matches, or the destination takes no requests.
+/// [`Reason::NoRoute`] when nothing matches, or the destination takes no requests; or the caller may not go there.
 pub fn request(destination: &Destination, path: &str, caller: &Caller) -> Result<Routed, Refusal> {
     let table = destination.requests.as_deref();
     let matching = table.and_then(|table| find(table, path));
@@ -44,19 +44,19 @@ pub fn request(destination: &Destination, path: &str, caller: &Caller) -> Result
         let detail = format!("no route of {} matches the path {path}", destination.label());
         Refusal::new(Reason::NoRoute, detail)
     })?;
-    Ok(Routed { cluster: cluster.clone(), permit: permit::grant(caller) })
+    Ok(Routed { cluster: cluster.clone(), permit: permit::grant(destination, caller)? })
 }
 
 /// Routes an opaque connection.
 ///
 /// # Errors
-/// [`Reason::NoRoute`] when the destination was declared to take only requests.
+/// [`Reason::NoRoute`] when the destination was declared to take only requests; or the caller may not go there.
 pub fn connection(destination: &Destination, caller: &Caller) -> Result<Routed, Refusal> {
     let cluster = destination.bytes.as_ref().ok_or_else(|| {
         let detail = format!("{} is declared to speak HTTP, and this connection does not", destination.label());
         Refusal::new(Reason::NoRoute, detail)
     })?;
-    Ok(Routed { cluster: cluster.clone(), permit: permit::grant(caller) })
+    Ok(Routed { cluster: cluster.clone(), permit: permit::grant(destination, caller)? })
 }
 
 fn find<'a>(table: &'a RouteTable, path: &str) -> Option<&'a Arc<Cluster>> {
@@ -66,7 +66,7 @@ fn find<'a>(table: &'a RouteTable, path: &str) -> Option<&'a Arc<Cluster>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::Protocol;
+    use crate::snapshot::{Admits, Protocol};
 
     fn caller() -> Caller {
         Caller { address: "10.77.0.9:40000".parse().unwrap(), identity: None }
@@ -75,10 +75,10 @@ mod tests {
     #[test]
     fn requests_and_bytes_go_only_where_they_are_declared() {
         let address = "10.77.0.5:80".parse().unwrap();
-        let http = Destination::local(address, Protocol::Http);
+        let http = Destination::local(address, Protocol::Http, Admits::Everybody);
         assert!(request(&http, "/", &caller()).is_ok());
         assert_eq!(connection(&http, &caller()).unwrap_err().reason, Reason::NoRoute);
-        let opaque = Destination::local(address, Protocol::Opaque);
+        let opaque = Destination::local(address, Protocol::Opaque, Admits::Everybody);
         assert!(connection(&opaque, &caller()).is_ok());
         assert_eq!(request(&opaque, "/", &caller()).unwrap_err().reason, Reason::NoRoute);
     }

@@ -5,7 +5,12 @@
 
 mod reader;
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use certs::name::SpiffeId;
 use hashbrown::HashMap;
@@ -47,6 +52,22 @@ pub struct Destination {
     pub requests: Option<Arc<RouteTable>>,
     /// Where opaque connections go; `None` where only requests are allowed.
     pub bytes: Option<Arc<Cluster>>,
+    /// Who may go there.
+    pub admits: Admits,
+}
+
+/// Who may go to a destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Admits {
+    /// Everybody. What the app dials is not ours to forbid: the other side decides.
+    Everybody,
+    /// Whoever has proved an identity by mesh TLS.
+    Authenticated,
+    /// Nobody.
+    Nobody,
+    /// Nobody yet: control has not said.
+    #[default]
+    Untold,
 }
 
 /// A service, as people name it.
@@ -99,6 +120,8 @@ pub struct Cluster {
     pub name: Arc<str>,
     /// All of them, those that are leaving included.
     pub endpoints: Vec<Arc<Endpoint>>,
+    /// How long since its last call the app stays with the endpoint that it called; `None` where it need not.
+    pub affinity: Option<Duration>,
     /// Whether discovery described it; if not, it is the one address somebody dialled, and there is nothing to balance.
     pub discovered: bool,
 }
@@ -123,6 +146,8 @@ pub struct Endpoint {
 pub struct Inbound {
     /// By port; all others are [`Protocol::Undeclared`].
     pub ports: HashMap<u16, Protocol>,
+    /// Who may call the app.
+    pub admits: Admits,
 }
 
 impl Destination {
@@ -134,11 +159,12 @@ impl Destination {
             protocol: Protocol::Opaque,
             requests: None,
             bytes: Some(Arc::new(Cluster::single(address, "pass"))),
+            admits: Admits::Everybody,
         }
     }
 
     /// The local app behind this sidecar at `address`.
-    pub fn local(address: SocketAddr, protocol: Protocol) -> Self {
+    pub fn local(address: SocketAddr, protocol: Protocol, admits: Admits) -> Self {
         let cluster = Arc::new(Cluster::single(address, "local"));
         let table = RouteTable { routes: vec![Route { prefix: String::from("/"), cluster: cluster.clone() }] };
         Self {
@@ -147,6 +173,7 @@ impl Destination {
             protocol,
             requests: (protocol != Protocol::Opaque).then(|| Arc::new(table)),
             bytes: (protocol != Protocol::Http).then_some(cluster),
+            admits,
         }
     }
 
@@ -162,6 +189,6 @@ impl Destination {
 impl Cluster {
     fn single(address: SocketAddr, kind: &str) -> Self {
         let endpoint = Endpoint { address, identity: None, workload: "".into(), namespace: "".into(), draining: false };
-        Self { name: format!("{kind}/{address}").into(), endpoints: vec![Arc::new(endpoint)], discovered: false }
+        Self { name: format!("{kind}/{address}").into(), endpoints: vec![Arc::new(endpoint)], affinity: None, discovered: false }
     }
 }

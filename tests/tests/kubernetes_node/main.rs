@@ -1,6 +1,8 @@
 //! The mesh in a cluster whose pods run: installed from what `weft install` prints, with plain manifests for apps.
 
 mod checking;
+mod policies;
 mod rolling;
+mod services;
 mod shop;
 mod traffic;

@@ -18,7 +18,7 @@ pub(super) enum Said {
 }
 
 /// Kinds that are followed.
-const KINDS: [Kind; 3] = [Kind::Service, Kind::Slice, Kind::Pod];
+const KINDS: [Kind; 5] = [Kind::Service, Kind::Slice, Kind::Pod, Kind::Node, Kind::Namespace];
 
 /// What is there.
 #[derive(Debug, Default)]

@@ -6,24 +6,24 @@
 mod kept;
 mod objects;
 
-use std::{fmt::Debug, future, time::Duration};
+use std::{future, time::Duration};
 
 use futures_util::{Stream, StreamExt as _, stream::BoxStream};
 use k8s_openapi::{
-    NamespaceResourceScope,
     api::{
-        core::v1::{Pod, Service},
+        core::v1::{Namespace, Node, Pod, Service},
         discovery::v1::EndpointSlice,
     },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{
-    Api, Client, Resource,
+    Api, Client,
+    core::PartialObjectMeta,
     runtime::{
         WatchStreamExt as _,
         watcher::{self, Event, watcher},
     },
 };
-use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use self::kept::{Kept, Said};
@@ -70,24 +70,32 @@ async fn follow(events: BoxStream<'static, Said>, state: State, metrics: Metrics
 }
 
 fn events(client: Client) -> BoxStream<'static, Said> {
-    let services = of_kind::<Service>(client.clone(), Kind::Service, objects::service, |service| objects::key(&service.metadata));
-    let slices = of_kind::<EndpointSlice>(client.clone(), Kind::Slice, objects::slice, |slice| objects::key(&slice.metadata));
-    let pods = of_kind::<Pod>(client, Kind::Pod, objects::pod, |pod| objects::key(&pod.metadata));
-    futures_util::stream::select_all([services, slices, pods]).boxed()
+    let config = || watcher::Config::default().page_size(PAGE);
+    let services = watcher(Api::<Service>::all(client.clone()), config());
+    let slices = watcher(Api::<EndpointSlice>::all(client.clone()), config());
+    let pods = watcher(Api::<Pod>::all(client.clone()), config());
+    // A node's status is long, and changes often.
+    let nodes = watcher(Api::<PartialObjectMeta<Node>>::all(client.clone()), config());
+    let namespaces = watcher(Api::<PartialObjectMeta<Namespace>>::all(client), config());
+    futures_util::stream::select_all([
+        of_kind(services, Kind::Service, objects::service, |service| &service.metadata),
+        of_kind(slices, Kind::Slice, objects::slice, |slice| &slice.metadata),
+        of_kind(pods, Kind::Pod, objects::pod, |pod| &pod.metadata),
+        of_kind(nodes, Kind::Node, |node| objects::node(&node.metadata), |node| &node.metadata),
+        of_kind(namespaces, Kind::Namespace, |space| objects::namespace(&space.metadata), |space| &space.metadata),
+    ])
+    .boxed()
 }
 
 /// What is said of one kind: `translate` makes our noun of an object, if it is anything to us.
-fn of_kind<K>(
-    client: Client,
+fn of_kind<K: Send + 'static>(
+    events: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
     kind: Kind,
     translate: fn(&K) -> Option<Object>,
-    key: fn(&K) -> crate::index::Key,
-) -> BoxStream<'static, Said>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-{
+    metadata: fn(&K) -> &ObjectMeta,
+) -> BoxStream<'static, Said> {
     let said = move |event: Event<K>| {
-        let of = |object: &K| -> (Identity, Option<Object>) { ((kind, key(object)), translate(object)) };
+        let of = |object: &K| -> (Identity, Option<Object>) { ((kind, objects::key(metadata(object))), translate(object)) };
         match event {
             Event::Init => Said::Begins(kind),
             Event::InitDone => Said::Complete(kind),
@@ -98,9 +106,7 @@ where
             Event::Delete(object) => Said::Gone(of(&object).0),
         }
     };
-    complained(kind, watcher(Api::<K>::all(client), watcher::Config::default().page_size(PAGE)).default_backoff())
-        .map(said)
-        .boxed()
+    complained(kind, events.default_backoff()).map(said).boxed()
 }
 
 /// The events that come through; the others are logged, now and then.

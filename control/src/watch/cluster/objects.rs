@@ -2,7 +2,7 @@
 //!
 //! The API server has checked them. What is wrong in what it does not check, our annotations, is left out.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use inject::{Owner, workload};
 use k8s_openapi::{
@@ -12,9 +12,14 @@ use k8s_openapi::{
 
 use super::super::opaque::OpaquePorts;
 use crate::{
-    index::{Endpoint, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort},
-    manifest::kinds::{MESHED_ANNOTATION, OPAQUE_PORTS_ANNOTATION, SERVICE_LABEL},
+    index::{
+        DefaultPolicy, Endpoint, Hints, Key, Namespace, Node, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort,
+    },
+    manifest::kinds::{AFFINITY_SECONDS, DEFAULT_POLICY_ANNOTATION, MESHED_ANNOTATION, OPAQUE_PORTS_ANNOTATION, SERVICE_LABEL},
 };
+
+/// Label of a node: its zone.
+const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 
 /// Namespace and name.
 pub(super) fn key(metadata: &ObjectMeta) -> Key {
@@ -47,7 +52,19 @@ pub(super) fn service(service: &core::Service) -> Option<Object> {
         addresses,
         ports: spec.ports.iter().flatten().filter_map(port).collect(),
         publish_not_ready: spec.publish_not_ready_addresses.unwrap_or(false),
+        stays_on_node: spec.internal_traffic_policy.as_deref() == Some("Local"),
+        affinity: affinity(spec),
     }))
+}
+
+/// How long a caller stays with the endpoint that he called, if he does.
+fn affinity(spec: &core::ServiceSpec) -> Option<Duration> {
+    if spec.session_affinity.as_deref() != Some("ClientIP") {
+        return None;
+    }
+    let config = spec.session_affinity_config.as_ref().and_then(|config| config.client_ip.as_ref());
+    let seconds = config.and_then(|config| u32::try_from(config.timeout_seconds?).ok());
+    Some(Duration::from_secs(seconds.unwrap_or(AFFINITY_SECONDS).into()))
 }
 
 pub(super) fn slice(slice: &discovery::EndpointSlice) -> Option<Object> {
@@ -65,6 +82,8 @@ pub(super) fn slice(slice: &discovery::EndpointSlice) -> Option<Object> {
             address: endpoint.addresses.first()?.parse().ok()?,
             pod,
             zone: endpoint.zone.clone().unwrap_or_default(),
+            node: endpoint.node_name.clone().unwrap_or_default(),
+            meant_for: endpoint.hints.as_ref().map(hints).unwrap_or_default(),
             ready,
             draining: conditions.terminating.unwrap_or(false) && conditions.serving.unwrap_or(ready),
         })
@@ -79,6 +98,33 @@ pub(super) fn slice(slice: &discovery::EndpointSlice) -> Option<Object> {
         ports: slice.ports.iter().flatten().filter_map(port).collect(),
         key,
     }))
+}
+
+fn hints(hints: &discovery::EndpointHints) -> Hints {
+    Hints {
+        zones: hints.for_zones.iter().flatten().map(|zone| zone.name.clone()).collect(),
+        nodes: hints.for_nodes.iter().flatten().map(|node| node.name.clone()).collect(),
+    }
+}
+
+/// A namespace, of which its annotations are enough.
+pub(super) fn namespace(metadata: &ObjectMeta) -> Option<Object> {
+    Some(Object::Namespace(Namespace { key: key(metadata), default_policy: default_policy(metadata) }))
+}
+
+/// Who may call, if that is said. What cannot be read keeps everybody out: it was not meant to let more in.
+fn default_policy(metadata: &ObjectMeta) -> Option<DefaultPolicy> {
+    let word = metadata.annotations.as_ref()?.get(DEFAULT_POLICY_ANNOTATION)?;
+    Some(word.parse().unwrap_or_else(|why| {
+        tracing::warn!(object = %key(metadata), "annotation {DEFAULT_POLICY_ANNOTATION} means deny: {why}");
+        DefaultPolicy::Deny
+    }))
+}
+
+/// A node, of which its labels are enough.
+pub(super) fn node(metadata: &ObjectMeta) -> Option<Object> {
+    let zone = metadata.labels.as_ref().and_then(|labels| labels.get(ZONE_LABEL)).cloned().unwrap_or_default();
+    Some(Object::Node(Node { key: key(metadata), zone }))
 }
 
 pub(super) fn pod(pod: &core::Pod) -> Option<Object> {
@@ -114,9 +160,11 @@ pub(super) fn pod(pod: &core::Pod) -> Option<Object> {
         addresses,
         service_account: spec.service_account_name.clone().unwrap_or_else(|| String::from("default")),
         workload: workload(owner, hash, name).to_owned(),
+        node: spec.node_name.clone().unwrap_or_default(),
         meshed: !is_on_host && annotation(MESHED_ANNOTATION).is_some_and(|value| value == "true"),
         token: None,
         ports: declared.chain(opaque(metadata).iter().map(|port| (port, Protocol::Tcp))).collect(),
+        default_policy: default_policy(metadata),
     }))
 }
 
@@ -202,10 +250,40 @@ mod tests {
     }
 
     #[test]
+    fn a_service_says_where_its_callers_go_and_how_long_they_stay() {
+        let spec = |spec: Value| {
+            let object = json!({ "metadata": { "name": "a", "namespace": "shop" }, "spec": spec });
+            let Some(Object::Service(service)) = service(&read(object)) else { panic!("no service") };
+            (service.stays_on_node, service.affinity.map(|time| time.as_secs()))
+        };
+        assert_eq!(spec(json!({})), (false, None));
+        assert_eq!(spec(json!({ "internalTrafficPolicy": "Local", "sessionAffinity": "None" })), (true, None));
+        assert_eq!(spec(json!({ "sessionAffinity": "ClientIP" })), (false, Some(10_800)));
+        let config = json!({ "clientIP": { "timeoutSeconds": 60 } });
+        assert_eq!(spec(json!({ "sessionAffinity": "ClientIP", "sessionAffinityConfig": config })), (false, Some(60)));
+    }
+
+    #[test]
+    fn nodes_and_namespaces_are_their_labels_and_annotations() {
+        let metadata = read(json!({ "name": "n1", "labels": { "topology.kubernetes.io/zone": "z" } }));
+        assert_eq!(node(&metadata), Some(Object::Node(Node { key: Key::of_cluster("n1"), zone: "z".into() })));
+        for (word, policy) in [
+            ("deny", DefaultPolicy::Deny),
+            ("allow-authenticated", DefaultPolicy::AllowAuthenticated),
+            ("?", DefaultPolicy::Deny),
+        ] {
+            let metadata = read(json!({ "name": "shop", "annotations": { "weft.dev/default-policy": word } }));
+            let expected = Namespace { key: Key::of_cluster("shop"), default_policy: Some(policy) };
+            assert_eq!(namespace(&metadata), Some(Object::Namespace(expected)), "{word}");
+        }
+    }
+
+    #[test]
     fn what_a_slice_does_not_say_means_what_the_api_says() {
         let endpoints = json!([
             { "addresses": ["10.30.0.5"], "targetRef": { "kind": "Pod", "name": "a" } },
-            { "addresses": ["10.30.0.6"], "conditions": { "ready": false, "serving": true, "terminating": true }, "zone": "z" },
+            { "addresses": ["10.30.0.6"], "conditions": { "ready": false, "serving": true, "terminating": true }, "zone": "z",
+              "nodeName": "n1", "hints": { "forZones": [{ "name": "z" }], "forNodes": [{ "name": "n1" }] } },
             { "addresses": ["somewhere.example"] },
         ]);
         let object = json!({ "metadata": { "name": "web-x", "namespace": "shop", "labels": { "kubernetes.io/service-name": "web" } },
@@ -215,5 +293,8 @@ mod tests {
         assert_eq!(states, [(true, false), (false, true)]);
         assert_eq!(slice.endpoints[0].pod.as_ref().unwrap().namespace, "shop");
         assert_eq!(slice.ports.len(), 1);
+        assert_eq!(slice.endpoints[0].meant_for, Hints::default());
+        assert_eq!(slice.endpoints[1].meant_for, Hints { zones: vec!["z".into()], nodes: vec!["n1".into()] });
+        assert_eq!(slice.endpoints[1].node, "n1");
     }
 }

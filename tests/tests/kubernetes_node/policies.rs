@@ -1,0 +1,76 @@
+//! Who may call a pod.
+
+use tests::{Cluster, eventually};
+
+use super::shop::{client, installed, namespace, ready, run, together, web};
+
+/// Probes of every kind over the network.
+const PROBES: &str = "readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}\n        \
+    livenessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1, failureThreshold: 1}\n        \
+    startupProbe: {exec: {command: [/bin/true]}, periodSeconds: 1}";
+
+/// What the client of `namespace` is told by `web.guarded`.
+fn told(cluster: &Cluster, namespace: &str) -> String {
+    run(
+        cluster,
+        namespace,
+        &["curl", "-s", "-m", "10", "-o", "/dev/null", "-w", "%{http_code} %header{weft-reason}", "http://web.guarded/"],
+    )
+}
+
+fn policy(cluster: &Cluster, annotation: &str) {
+    cluster.kubectl(&["annotate", "namespace", "guarded", "--overwrite", annotation]);
+}
+
+#[test]
+fn probes_pass_under_strict_mutual_tls_and_where_nobody_may_call() {
+    let _turn = together();
+    let Some(cluster) = installed() else { return };
+    namespace(cluster, "guarded", "enabled");
+    namespace(cluster, "stranger", "disabled");
+    policy(cluster, "weft.dev/default-policy=deny");
+    cluster.apply(&web("guarded", 1, PROBES));
+    for namespace in ["guarded", "stranger"] {
+        cluster.apply(&client(namespace));
+        ready(cluster, namespace, &["pod/client"]);
+    }
+    // It becomes ready, which its probes say, while nobody may call it.
+    ready(cluster, "guarded", &["deployment/web"]);
+    let is = |peer: &str, stranger: &str| {
+        eventually("the policy is in force", || {
+            (told(cluster, "guarded").trim() == peer && told(cluster, "stranger").trim() == stranger).then_some(())
+        });
+    };
+    is("403 denied", "403 denied");
+    policy(cluster, "weft.dev/default-policy=allow-authenticated");
+    is("200", "403 unauthenticated");
+    policy(cluster, "weft.dev/default-policy-");
+    is("200", "200");
+    policy(cluster, "weft.dev/default-policy=no-such-policy");
+    is("403 denied", "403 denied");
+    let restarts = cluster.kubectl(&[
+        "-n",
+        "guarded",
+        "get",
+        "pods",
+        "-l",
+        "app=web",
+        "-o",
+        "jsonpath={.items[0].status.containerStatuses[0].restartCount}",
+    ]);
+    assert_eq!(restarts, "0", "no probe failed");
+}
+
+#[test]
+fn a_policy_that_means_nothing_is_refused_with_its_pod() {
+    let _turn = together();
+    let Some(cluster) = installed() else { return };
+    namespace(cluster, "mistaken", "enabled");
+    let pod = client("mistaken").replace(
+        "{name: client, namespace: mistaken}\nspec",
+        "{name: client, namespace: mistaken, annotations: {weft.dev/default-policy: denied}}\nspec",
+    );
+    let refused = String::from_utf8_lossy(&cluster.try_apply(&pod).stderr).into_owned();
+    let why = "weft.dev/default-policy: `denied` is not one of allow-all, allow-authenticated, deny";
+    assert!(refused.contains(why), "{refused}");
+}
