@@ -32,8 +32,10 @@ pub(crate) enum Verb {
     Run(RunArgs),
     /// Run a small shop through the mesh and show its traffic.
     Demo(DemoArgs),
-    /// Print the manifests that make a cluster a mesh: `weft install | kubectl apply --server-side -f -`.
+    /// Print the manifests that make a cluster a mesh, or apply them.
     Install(InstallArgs),
+    /// Take the mesh out of a cluster: what was installed, and what control has made since.
+    Uninstall(UninstallArgs),
     /// Look whether a cluster is fit for the mesh, and whether the mesh in it is as it must be.
     Check(CheckArgs),
     /// Print manifests with a sidecar in every pod: what the webhook of a cluster does by itself.
@@ -59,6 +61,41 @@ pub(crate) struct InstallArgs {
     /// Replicas of control, 1 to 10.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=10))]
     pub(crate) replicas: u8,
+    /// Who may call an app when neither its pod nor its namespace says so: allow-all, allow-authenticated or deny.
+    #[arg(long, value_name = "POLICY", default_value = "allow-all")]
+    pub(crate) default_policy: String,
+    #[command(flatten)]
+    pub(crate) amounts: Amounts,
+    /// Apply them to the cluster that KUBECONFIG names, and wait until control runs.
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// Take fields that others have written, with --apply.
+    #[arg(long, requires = "apply")]
+    pub(crate) force_conflicts: bool,
+}
+
+/// What a sidecar may have, unless its pod says otherwise.
+#[derive(Debug, Args)]
+pub(crate) struct Amounts {
+    /// CPU that the scheduler sets aside for a sidecar.
+    #[arg(long, value_name = "AMOUNT", default_value_t = inject::Settings::default().cpu_request)]
+    pub(crate) proxy_cpu_request: String,
+    /// Memory that the scheduler sets aside for a sidecar.
+    #[arg(long, value_name = "AMOUNT", default_value_t = inject::Settings::default().memory_request)]
+    pub(crate) proxy_memory_request: String,
+    /// Memory beyond which a sidecar is killed.
+    #[arg(long, value_name = "AMOUNT", default_value_t = inject::Settings::default().memory_limit)]
+    pub(crate) proxy_memory_limit: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UninstallArgs {
+    /// Namespace in which control runs; it is removed too.
+    #[arg(long, value_name = "NAME", default_value = "weft-system")]
+    pub(crate) namespace: String,
+    /// Even while pods have sidecars.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

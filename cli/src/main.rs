@@ -52,6 +52,7 @@ fn typed() -> ExitCode {
         Verb::Run(args) => run::run(args),
         Verb::Demo(args) => up::demo(&args),
         Verb::Install(args) => install::install(&args),
+        Verb::Uninstall(args) => install::uninstall(&args),
         Verb::Check(args) => {
             let stage = if args.pre { control::check::Stage::Before } else { control::check::Stage::After };
             control::check::run(stage, &args.namespace)

@@ -9,7 +9,7 @@
 //! hands them to whoever subscribed. `watch` and `serve` meet only through `state`. `manifest` reads YAML with positions, for
 //! `watch` and for those who write manifests. `index` and `plan` know no file, no socket and no Kubernetes client.
 //! `admit` adds sidecars to pods as they are created; `cluster` is what else control does in a cluster besides following it; `check`
-//! looks at a cluster for `weft check`.
+//! looks at a cluster for `weft check`, and `install` puts the mesh into one and takes it out again.
 //!
 //! One edit is one small message: a change says which subjects it touched (a service, an address, a pod), every resource's
 //! name leads to the one subject it is made of, and a stream looks again only at what it follows of those. What then has
@@ -21,6 +21,7 @@ pub mod check;
 mod clock;
 mod cluster;
 mod index;
+pub mod install;
 pub mod manifest;
 mod metrics;
 mod plan;

@@ -32,6 +32,7 @@ mod workload;
 use serde_json::{Map, Value, json};
 
 pub use manifest::{ManifestError, inject_manifest, uninject_manifest};
+pub use options::{policy, quantity};
 pub use settings::Settings;
 pub use strip::strip;
 pub use wish::{Wish, wish};

@@ -102,8 +102,11 @@ fn subnets(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// As Kubernetes writes amounts: `10m`, `0.5`, `64Mi`.
-fn quantity(text: &str) -> Result<(), String> {
+/// Whether `text` is an amount as Kubernetes writes it: `10m`, `0.5`, `64Mi`.
+///
+/// # Errors
+/// It is not.
+pub fn quantity(text: &str) -> Result<(), String> {
     const UNITS: [&str; 14] = ["", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
     let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
@@ -122,7 +125,11 @@ fn flag(text: &str) -> Result<(), String> {
     if ["true", "false"].contains(&text) { Ok(()) } else { Err(format!("`{text}` is neither `true` nor `false`")) }
 }
 
-fn policy(text: &str) -> Result<(), String> {
+/// Whether `text` is a default policy.
+///
+/// # Errors
+/// It is not.
+pub fn policy(text: &str) -> Result<(), String> {
     const POLICIES: [&str; 3] = ["allow-all", "allow-authenticated", "deny"];
     if POLICIES.contains(&text) { Ok(()) } else { Err(format!("`{text}` is not one of {}", POLICIES.join(", "))) }
 }

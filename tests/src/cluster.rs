@@ -73,7 +73,18 @@ impl Cluster {
 
     /// Applies manifests, or is refused.
     pub fn try_apply(&self, manifests: &str) -> Output {
-        let mut command = self.command(&APPLY);
+        self.fed(&APPLY, manifests)
+    }
+
+    /// Deletes what manifests name, and waits until it is gone.
+    pub fn delete(&self, manifests: &str) {
+        const DELETE: [&str; 4] = ["delete", "--ignore-not-found", "-f", "-"];
+        succeeded(&DELETE, &self.fed(&DELETE, manifests));
+    }
+
+    /// Runs kubectl, which reads manifests.
+    fn fed(&self, arguments: &[&str], manifests: &str) -> Output {
+        let mut command = self.command(arguments);
         let mut kubectl = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("kubectl");
         kubectl.stdin.take().expect("its input").write_all(manifests.as_bytes()).expect("it reads");
         kubectl.wait_with_output().expect("it ends")

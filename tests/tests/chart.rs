@@ -60,10 +60,19 @@ fn the_chart_and_the_command_install_the_same() {
 fn values_reach_their_places() {
     let chart = rendered(&[
         "--set",
-        "image.repository=here/weft,image.tag=v7,replicas=3,trustDomain=mesh.example,image.pullPolicy=Never",
+        "image.repository=here/weft,image.tag=v7,replicas=3,trustDomain=mesh.example,image.pullPolicy=Never,\
+         defaultPolicy=deny,proxy.cpuRequest=20m,proxy.memoryLimit=1Gi",
     ]);
-    let command =
-        printed(&["--image", "here/weft:v7", "--replicas", "3", "--trust-domain", "mesh.example", "--pull-policy", "Never"]);
+    let flags = [
+        ["--image", "here/weft:v7"],
+        ["--replicas", "3"],
+        ["--trust-domain", "mesh.example"],
+        ["--pull-policy", "Never"],
+        ["--default-policy", "deny"],
+        ["--proxy-cpu-request", "20m"],
+        ["--proxy-memory-limit", "1Gi"],
+    ];
+    let command = printed(flags.as_flattened());
     assert_eq!(objects(&chart.expect("the chart")), objects(&command));
     let all = rendered(&["--set", "podMonitor.enabled=true,podDisruptionBudget.enabled=false,networkPolicy.enabled=false"]);
     let kinds: Vec<String> = objects(&all.expect("the chart")).into_keys().collect();
@@ -73,7 +82,15 @@ fn values_reach_their_places() {
 
 #[test]
 fn values_that_mean_nothing_are_refused() {
-    for wrong in ["replicas=0", "image.pullPolicy=Maybe", "webhook.failurePolicy=Sometimes", "replica=2", "trustDomain=A B"] {
+    for wrong in [
+        "replicas=0",
+        "image.pullPolicy=Maybe",
+        "webhook.failurePolicy=Sometimes",
+        "replica=2",
+        "trustDomain=A B",
+        "defaultPolicy=x",
+        "proxy.cpuRequest=x",
+    ] {
         assert!(rendered(&["--set", wrong]).is_err(), "{wrong}");
     }
 }

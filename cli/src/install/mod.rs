@@ -1,14 +1,17 @@
-//! `weft install`: what a cluster needs, as manifests.
+//! `weft install` and `weft uninstall`: what a cluster needs, as manifests.
 //!
-//! They are printed, for kubectl or for a repository: nothing in them is random or depends on a cluster, so that applying them
-//! again changes nothing.
+//! They are printed, for kubectl or for a repository, or applied: nothing in them is random or depends on a cluster, so that applying
+//! them again changes nothing. What the API server would fill in where fields are replaced as a whole is written out, so that whoever applies
+//! them second finds what the first one wrote.
 
 use std::{
     io::{self, Write as _},
     process::ExitCode,
 };
 
-use crate::args::InstallArgs;
+use control::install::{Applying, Removing};
+
+use crate::args::{Amounts, InstallArgs, UninstallArgs};
 
 const MANIFESTS: &str = include_str!("weft.yaml");
 
@@ -17,6 +20,10 @@ const MISTAKE: u8 = 2;
 
 pub(crate) fn install(args: &InstallArgs) -> ExitCode {
     match manifests(args) {
+        Ok(manifests) if args.apply => {
+            let InstallArgs { namespace, force_conflicts, .. } = args;
+            return control::install::apply(Applying { manifests: &manifests, namespace, force: *force_conflicts });
+        }
         // Who reads it may have gone: there is nobody to be told.
         Ok(manifests) => drop(io::stdout().write_all(manifests.as_bytes())),
         Err(mistakes) => {
@@ -27,8 +34,21 @@ pub(crate) fn install(args: &InstallArgs) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+pub(crate) fn uninstall(args: &UninstallArgs) -> ExitCode {
+    let UninstallArgs { namespace, force } = args;
+    if !is_label(namespace) {
+        eprintln!("weft: --namespace: `{namespace}` cannot be one");
+        return ExitCode::from(MISTAKE);
+    }
+    // Of what is removed names alone count, and the namespace is in them.
+    let manifests = MANIFESTS.replace("${NAMESPACE}", namespace);
+    control::install::remove(Removing { manifests: &manifests, namespace, force: *force })
+}
+
 fn manifests(args: &InstallArgs) -> Result<String, Vec<String>> {
-    let InstallArgs { namespace, image, pull_policy, trust_domain, replicas } = args;
+    let InstallArgs { namespace, image, pull_policy, trust_domain, replicas, default_policy, amounts, .. } = args;
+    let Amounts { proxy_cpu_request, proxy_memory_request, proxy_memory_limit } = amounts;
+    let is_amount = |text: &str| inject::quantity(text).is_ok();
     let image = image.clone().unwrap_or_else(|| inject::Settings::default().image);
     let replicas = replicas.to_string();
     let values = [
@@ -37,6 +57,10 @@ fn manifests(args: &InstallArgs) -> Result<String, Vec<String>> {
         ("PULL_POLICY", pull_policy, ["Always", "IfNotPresent", "Never"].contains(&pull_policy.as_str())),
         ("TRUST_DOMAIN", trust_domain, trust_domain.parse::<certs::name::TrustDomain>().is_ok()),
         ("REPLICAS", &replicas, true),
+        ("DEFAULT_POLICY", default_policy, inject::policy(default_policy).is_ok()),
+        ("PROXY_CPU_REQUEST", proxy_cpu_request, is_amount(proxy_cpu_request)),
+        ("PROXY_MEMORY_REQUEST", proxy_memory_request, is_amount(proxy_memory_request)),
+        ("PROXY_MEMORY_LIMIT", proxy_memory_limit, is_amount(proxy_memory_limit)),
         ("VERSION", env!("CARGO_PKG_VERSION"), true),
     ];
     let mistakes: Vec<String> = values
@@ -85,8 +109,15 @@ mod tests {
 
     #[test]
     fn everything_that_cannot_be_is_named() {
-        let mistakes =
-            printed(&["--namespace", "A", "--image", "a b", "--pull-policy", "Maybe", "--trust-domain", "X Y"]).unwrap_err();
-        assert_eq!(mistakes.len(), 4, "{mistakes:?}");
+        let wrong = [
+            ["--namespace", "A"],
+            ["--image", "a b"],
+            ["--pull-policy", "Maybe"],
+            ["--trust-domain", "X Y"],
+            ["--default-policy", "perhaps"],
+            ["--proxy-cpu-request", "much"],
+        ];
+        let mistakes = printed(wrong.as_flattened()).unwrap_err();
+        assert_eq!(mistakes.len(), wrong.len(), "{mistakes:?}");
     }
 }

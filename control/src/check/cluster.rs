@@ -16,13 +16,15 @@ use crate::{clock, cluster::native_sidecars};
 const SKEW_SECONDS: i64 = 60;
 
 /// What an installation makes: group, resource, and whether it is in a namespace.
-const MADE: [(&str, &str, bool); 9] = [
+const MADE: [(&str, &str, bool); 11] = [
     ("", "namespaces", false),
     ("", "serviceaccounts", true),
     ("", "services", true),
     ("apps", "deployments", true),
     ("policy", "poddisruptionbudgets", true),
     ("networking.k8s.io", "networkpolicies", true),
+    ("rbac.authorization.k8s.io", "roles", true),
+    ("rbac.authorization.k8s.io", "rolebindings", true),
     ("rbac.authorization.k8s.io", "clusterroles", false),
     ("rbac.authorization.k8s.io", "clusterrolebindings", false),
     ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", false),

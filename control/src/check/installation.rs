@@ -28,6 +28,16 @@ pub(super) async fn look(client: &Client, namespace: &str) -> anyhow::Result<(Ve
     Ok((findings, roots))
 }
 
+/// Whether control runs and the API server believes its webhook.
+///
+/// # Errors
+/// The cluster cannot be asked.
+pub(super) async fn ready(client: &Client, namespace: &str) -> anyhow::Result<Vec<Finding>> {
+    let mut findings = vec![control(client, namespace).await?];
+    findings.extend(webhooks(client).await?.0);
+    Ok(findings)
+}
+
 async fn control(client: &Client, namespace: &str) -> anyhow::Result<Finding> {
     let what = "control runs";
     let found = Api::<Deployment>::namespaced(client.clone(), namespace).get_opt("weft-control").await?;

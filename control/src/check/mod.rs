@@ -9,6 +9,7 @@ mod sidecars;
 
 use std::process::ExitCode;
 
+use kube::Client;
 use tokio::runtime::Builder;
 
 pub use finding::{Finding, Verdict};
@@ -48,6 +49,14 @@ pub fn run(stage: Stage, namespace: &str) -> ExitCode {
             ExitCode::from(UNREACHABLE)
         }
     }
+}
+
+/// Whether control runs, and the API server believes its webhook.
+///
+/// # Errors
+/// The cluster cannot be asked.
+pub(crate) async fn ready(client: &Client, namespace: &str) -> anyhow::Result<Vec<Finding>> {
+    installation::ready(client, namespace).await
 }
 
 async fn findings(stage: Stage, namespace: &str) -> anyhow::Result<Vec<Finding>> {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{Api, Client, api::Patch, api::PatchParams};
 use serde_json::json;
 
@@ -21,13 +21,14 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 pub(crate) struct Bundles {
     client: Client,
     pem: Arc<str>,
+    owner: Option<OwnerReference>,
     /// Namespaces that have it, as far as we wrote it.
     written: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Bundles {
-    pub(crate) fn new(client: Client, pem: String) -> Self {
-        Self { client, pem: pem.into(), written: Arc::default() }
+    pub(crate) fn new(client: Client, pem: String, owner: Option<OwnerReference>) -> Self {
+        Self { client, pem: pem.into(), owner, written: Arc::default() }
     }
 
     /// Sees to it that pods of `namespace` find the bundle.
@@ -61,7 +62,11 @@ impl Bundles {
         let map = json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": { "name": inject::BUNDLE_CONFIG_MAP, "labels": { "app.kubernetes.io/part-of": "weft" } },
+            "metadata": {
+                "name": inject::BUNDLE_CONFIG_MAP,
+                "labels": { "app.kubernetes.io/part-of": "weft" },
+                "ownerReferences": self.owner.as_slice(),
+            },
             "data": { inject::BUNDLE_FILE: &*self.pem },
         });
         maps.patch(inject::BUNDLE_CONFIG_MAP, &PatchParams::apply(MANAGER).force(), &Patch::Apply(map)).await.map(drop)

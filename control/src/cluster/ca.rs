@@ -7,8 +7,10 @@ use certs::{
     issue::{Authority, NewRoot},
     name::TrustDomain,
 };
-use k8s_openapi::{ByteString, api::core::v1::Secret};
+use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{Api, Client, api::PostParams, core::ObjectMeta};
+
+use super::owner::owner;
 
 /// Entries of the Secret, as kubernetes.io/tls calls them.
 const CERTIFICATE: &str = "tls.crt";
@@ -26,13 +28,14 @@ pub(crate) async fn authority(
     trust_domain: &TrustDomain,
     now: SystemTime,
 ) -> anyhow::Result<Authority> {
+    let owner = owner(&client).await;
     let secrets: Api<Secret> = Api::namespaced(client, namespace);
     let place = || format!("Secret {namespace}/{name}");
     let known = secrets.get_opt(name).await.with_context(|| format!("{} cannot be read", place()))?;
     let secret = match known {
         Some(secret) => secret,
         None => {
-            let new = secret(name, NewRoot::make(trust_domain, now)?);
+            let new = secret(name, NewRoot::make(trust_domain, now)?, owner);
             match secrets.create(&PostParams::default(), &new).await {
                 Ok(made) => {
                     tracing::info!(secret = place(), "a new root was made");
@@ -51,12 +54,13 @@ pub(crate) async fn authority(
     authority.map_err(|why| anyhow!("the CA in {} cannot be used: {why}", place()))
 }
 
-fn secret(name: &str, root: NewRoot) -> Secret {
+fn secret(name: &str, root: NewRoot, owner: Option<OwnerReference>) -> Secret {
     let entry = |name: &str, text: &str| (name.to_owned(), ByteString(text.as_bytes().to_vec()));
     Secret {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
             labels: Some([(String::from("app.kubernetes.io/part-of"), String::from("weft"))].into()),
+            owner_references: owner.map(|owner| vec![owner]),
             ..ObjectMeta::default()
         },
         type_: Some(String::from("kubernetes.io/tls")),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
-    apimachinery::pkg::apis::meta::v1::MicroTime,
+    apimachinery::pkg::apis::meta::v1::{MicroTime, OwnerReference},
     jiff::Timestamp,
 };
 use kube::{Api, Client, api::PostParams, core::ObjectMeta};
@@ -24,14 +24,22 @@ const RENEW: Duration = Duration::from_secs(4);
 struct Candidate {
     leases: Api<Lease>,
     name: String,
+    owner: Option<OwnerReference>,
     me: String,
     /// The version seen last, and when.
     seen: Option<(String, Instant)>,
 }
 
 /// Does `work` for ever while `me` holds the Lease `name` in `namespace`; it is dropped when that is lost, and begun again.
-pub(crate) async fn lead<F: Future<Output = ()>>(client: Client, namespace: &str, name: &str, me: String, work: impl Fn() -> F) {
-    let mut candidate = Candidate { leases: Api::namespaced(client, namespace), name: name.to_owned(), me, seen: None };
+/// It belongs to `owner`.
+pub(crate) async fn lead<F: Future<Output = ()>>(
+    client: Client,
+    namespace: &str,
+    (name, owner): (&str, Option<OwnerReference>),
+    me: String,
+    work: impl Fn() -> F,
+) {
+    let mut candidate = Candidate { leases: Api::namespaced(client, namespace), name: name.to_owned(), owner, me, seen: None };
     loop {
         candidate.wait().await;
         tracing::info!(lease = name, "this replica leads");
@@ -73,7 +81,11 @@ impl Candidate {
     async fn take(&mut self) -> kube::Result<bool> {
         let Some(lease) = self.leases.get_opt(&self.name).await? else {
             let new = Lease {
-                metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
+                metadata: ObjectMeta {
+                    name: Some(self.name.clone()),
+                    owner_references: self.owner.clone().map(|owner| vec![owner]),
+                    ..ObjectMeta::default()
+                },
                 spec: Some(self.held(0)),
             };
             return won(self.leases.create(&PostParams::default(), &new).await);

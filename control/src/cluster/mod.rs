@@ -6,6 +6,7 @@
 //! | `bundles` | the trust bundle, in every namespace with sidecars |
 //! | `webhook` | what the API server needs to believe our webhook |
 //! | `events` | what people are told who look with kubectl |
+//! | `owner` | whose all of that is |
 //! | `lease` | who of several replicas does what one is enough for |
 //!
 //! Everything here may be done by several replicas: done twice it is done once.
@@ -14,6 +15,7 @@ mod bundles;
 mod ca;
 mod events;
 mod lease;
+mod owner;
 mod webhook;
 
 use std::sync::Arc;
@@ -36,7 +38,7 @@ pub(crate) use ca::authority;
 const MANAGER: &str = "weft-control";
 
 /// The Lease of the replica that does what one is enough for.
-const LEASE: &str = "weft-control";
+pub(crate) const LEASE: &str = "weft-control";
 
 /// The first API server whose pods may have sidecars of their own kind.
 const NATIVE_SIDECARS: (u32, u32) = (1, 29);
@@ -77,7 +79,8 @@ impl Injector {
         let root = authority.bundle().to_pem();
         let names = vec![settings.control.clone(), format!("{}.cluster.local", settings.control)];
         let tls = webhook::tls(authority, names)?;
-        let bundles = Bundles::new(client.clone(), root.clone());
+        let owner = owner::owner(&client).await;
+        let bundles = Bundles::new(client.clone(), root.clone(), owner.clone());
         let (telling, providing) = (client.clone(), bundles.clone());
         tokio::spawn(admit::serve(listener, tls, settings, move |beside| {
             let (client, bundles) = (telling.clone(), providing.clone());
@@ -97,7 +100,7 @@ impl Injector {
                 tokio::join!(webhook::keep_root(client, webhook, root), bundles.keep(state));
             }
         };
-        tokio::spawn(async move { lease::lead(leading, &namespace, LEASE, replica, once).await });
+        tokio::spawn(async move { lease::lead(leading, &namespace, (LEASE, owner), replica, once).await });
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    Ca, Injection, Settings,
+    CA_SECRET, Ca, Injection, Settings,
     mistakes::{Mistakes, lifetime},
 };
 use crate::index::DefaultPolicy;
@@ -44,6 +44,15 @@ pub(super) struct Flags {
     /// What sidecars log, in the syntax of tracing's EnvFilter [default: info,h2=error]
     #[arg(long, env = "WEFT_PROXY_LOG", value_name = "FILTER")]
     proxy_log: Option<String>,
+    /// CPU that the scheduler sets aside for a sidecar [default: 10m]
+    #[arg(long, env = "WEFT_PROXY_CPU_REQUEST", value_name = "AMOUNT")]
+    proxy_cpu_request: Option<String>,
+    /// Memory that the scheduler sets aside for a sidecar [default: 16Mi]
+    #[arg(long, env = "WEFT_PROXY_MEMORY_REQUEST", value_name = "AMOUNT")]
+    proxy_memory_request: Option<String>,
+    /// Memory beyond which a sidecar is killed [default: 256Mi]
+    #[arg(long, env = "WEFT_PROXY_MEMORY_LIMIT", value_name = "AMOUNT")]
+    proxy_memory_limit: Option<String>,
     /// What tells this replica of control from others [default: the host's name]
     #[arg(long, env = "WEFT_REPLICA", value_name = "NAME")]
     replica: Option<String>,
@@ -107,13 +116,20 @@ impl Flags {
             mistakes.kept("--default-policy", &self.default_policy, self.default_policy.parse::<DefaultPolicy>());
         let leaf_lifetime = mistakes.kept("--leaf-lifetime", &self.leaf_lifetime, lifetime(&self.leaf_lifetime));
         let log = mistakes.kept("--log", &self.log, EnvFilter::try_new(&self.log));
+        for (flag, amount) in [
+            ("--proxy-cpu-request", &self.proxy_cpu_request),
+            ("--proxy-memory-request", &self.proxy_memory_request),
+            ("--proxy-memory-limit", &self.proxy_memory_limit),
+        ] {
+            let _ = amount.as_ref().map(|amount| mistakes.kept(flag, amount, inject::quantity(amount)));
+        }
         let source = mistakes.source(self.source, self.kubernetes);
         let webhook_port = match self.webhook_port.as_str() {
             "0" => Some(0),
             text => mistakes.port("--webhook-port", text),
         };
         let secret = match (self.ca_secret, self.kubernetes) {
-            (None, true) if self.ca_dir.is_none() && self.ca_cert.is_none() => Some(String::from("weft-ca")),
+            (None, true) if self.ca_dir.is_none() && self.ca_cert.is_none() => Some(CA_SECRET.to_owned()),
             (secret, _) => secret,
         };
         let ca = match secret {
@@ -145,7 +161,9 @@ impl Flags {
                         trust_domain: trust_domain.to_string(),
                         control: format!("weft-control.{}.svc", self.namespace),
                         log: self.proxy_log.unwrap_or(defaults.log),
-                        ..inject::Settings::default()
+                        cpu_request: self.proxy_cpu_request.unwrap_or(defaults.cpu_request),
+                        memory_request: self.proxy_memory_request.unwrap_or(defaults.memory_request),
+                        memory_limit: self.proxy_memory_limit.unwrap_or(defaults.memory_limit),
                     },
                 });
                 let replica = self.replica.unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned());

@@ -12,6 +12,9 @@ use tracing_subscriber::EnvFilter;
 use crate::index::DefaultPolicy;
 use flags::Flags;
 
+/// The Secret of the CA, unless another is named.
+pub(crate) const CA_SECRET: &str = "weft-ca";
+
 /// What control runs by.
 #[derive(Debug)]
 pub(crate) struct Settings {

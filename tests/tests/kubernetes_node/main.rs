@@ -1,6 +1,7 @@
 //! The mesh in a cluster whose pods run: installed from what `weft install` prints, with plain manifests for apps.
 
 mod checking;
+mod installing;
 mod policies;
 mod rolling;
 mod services;

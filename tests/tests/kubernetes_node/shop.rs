@@ -20,28 +20,41 @@ pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
     TURNS.write().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Flags with which the mesh is installed.
+pub(crate) const FLAGS: [&str; 4] = ["--image", WEFT_IMAGE, "--pull-policy", "Never"];
+
 /// The cluster, with the mesh installed; `None` where pods cannot run.
 pub(crate) fn installed() -> Option<&'static Cluster> {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     let cluster = with_node()?;
     INSTALLED.get_or_init(|| {
-        let printed = program("weft").args(["install", "--image", WEFT_IMAGE, "--pull-policy", "Never"]).output().expect("weft");
-        assert!(printed.status.success());
-        cluster.apply(&String::from_utf8_lossy(&printed.stdout));
+        cluster.apply(&manifests());
         cluster.kubectl(&["-n", "weft-system", "rollout", "status", "deployment/weft-control", READY]);
-        eventually("the API server knows our root", || {
-            let path = "jsonpath={.webhooks[*].clientConfig.caBundle}";
-            let roots = cluster.kubectl(&["get", "mutatingwebhookconfiguration", "weft-injector", "-o", path]);
-            (roots.split_whitespace().count() == 2).then_some(())
-        });
-        // The node's rules follow its endpoints a moment later.
-        namespace(cluster, "tried", "enabled");
-        eventually("the API server reaches the webhook", || {
-            let tried = cluster.run(&["-n", "tried", "run", "tried", "--image=app", "--dry-run=server"]);
-            tried.status.success().then_some(())
-        });
+        settled(cluster);
     });
     Some(cluster)
+}
+
+/// What `weft install` prints.
+pub(crate) fn manifests() -> String {
+    let printed = program("weft").arg("install").args(FLAGS).output().expect("weft");
+    assert!(printed.status.success());
+    String::from_utf8_lossy(&printed.stdout).into_owned()
+}
+
+/// Waits until pods get sidecars.
+pub(crate) fn settled(cluster: &Cluster) {
+    eventually("the API server knows our root", || {
+        let path = "jsonpath={.webhooks[*].clientConfig.caBundle}";
+        let roots = cluster.kubectl(&["get", "mutatingwebhookconfiguration", "weft-injector", "-o", path]);
+        (roots.split_whitespace().count() == 2).then_some(())
+    });
+    // The node's rules follow its endpoints a moment later.
+    namespace(cluster, "tried", "enabled");
+    eventually("the API server reaches the webhook", || {
+        let tried = cluster.run(&["-n", "tried", "run", "tried", "--image=app", "--dry-run=server"]);
+        tried.status.success().then_some(())
+    });
 }
 
 /// A namespace whose pods are meshed, or not.
