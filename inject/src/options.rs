@@ -1,6 +1,6 @@
 //! What the annotations of a pod say of its sidecar.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, ops::RangeInclusive};
 
 use serde_json::Value;
 
@@ -77,14 +77,20 @@ fn items(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn ports(text: &str) -> Result<(), String> {
+    let wrong = |item: &str| format!("`{item}` is neither a port nor a range of ports, as in `3306, 5432-5440`");
+    items(text).try_for_each(|item| range(item).map(drop).ok_or_else(|| wrong(item)))
+}
+
+/// Whether a list of ports and ranges of them, which was checked, includes `port`.
+pub(crate) fn includes(list: &str, port: u16) -> bool {
+    items(list).filter_map(range).any(|range| range.contains(&port))
+}
+
+fn range(item: &str) -> Option<RangeInclusive<u16>> {
     let port = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port > 0);
-    for item in items(text) {
-        let (first, last) = item.split_once('-').unwrap_or((item, item));
-        if !matches!((port(first), port(last)), (Some(first), Some(last)) if first <= last) {
-            return Err(format!("`{item}` is neither a port nor a range of ports, as in `3306, 5432-5440`"));
-        }
-    }
-    Ok(())
+    let (first, last) = item.split_once('-').unwrap_or((item, item));
+    let range = port(first)?..=port(last)?;
+    (!range.is_empty()).then_some(range)
 }
 
 fn subnets(text: &str) -> Result<(), String> {
@@ -159,6 +165,14 @@ mod tests {
         });
         let mistakes = read(&json!({ "metadata": { "annotations": annotations } })).unwrap_err();
         assert_eq!(mistakes.len(), 8, "{mistakes:#?}");
+    }
+
+    #[test]
+    fn a_list_includes_its_ports_and_those_of_its_ranges() {
+        for (port, is_included) in [(3306, true), (5432, true), (5435, true), (5441, false), (1, false)] {
+            assert_eq!(includes("3306, 5432-5440,", port), is_included, "{port}");
+        }
+        assert!(!includes("", 1));
     }
 
     #[test]

@@ -6,8 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// The sidecar's port for such questions.
-const PORT: u16 = 17003;
+use crate::sidecar::ADMIN_PORT;
 
 /// What a container can be asked: where, and under which name.
 const QUESTIONS: [(&str, &str); 5] = [
@@ -55,7 +54,7 @@ fn replace(question: &mut Value, ports: &Value, path: &str) -> Option<Value> {
         *port = json!(number);
     }
     let seconds = fields.get("timeoutSeconds").and_then(Value::as_u64).unwrap_or(1);
-    fields.insert(String::from("httpGet"), json!({ "path": path, "port": PORT, "scheme": "HTTP" }));
+    fields.insert(String::from("httpGet"), json!({ "path": path, "port": ADMIN_PORT, "scheme": "HTTP" }));
     Some(json!({ way: asked, "timeoutSeconds": seconds, "original": original }))
 }
 

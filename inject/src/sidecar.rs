@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::{
     BUNDLE_CONFIG_MAP, BUNDLE_FILE, INIT_CONTAINER, PROXY_CONTAINER, PROXY_USER, Settings, TOKEN_AUDIENCE, VOLUME,
-    options::Options, probes::Probes,
+    options::{Options, includes},
+    probes::Probes,
 };
 
 /// Where the volume is mounted.
@@ -15,6 +16,12 @@ const TOKEN_SECONDS: u32 = 3600;
 
 /// How long a sidecar may take to become ready, in seconds, before it is started again: control may be starting as well.
 const START_SECONDS: u32 = 300;
+
+/// Where the sidecar answers the kubelet.
+pub(crate) const ADMIN_PORT: u16 = 17003;
+
+/// Where nobody listens: what is sent there arrives at the sidecar if it is redirected.
+const REDIRECT_CHECK_PORT: u16 = 17004;
 
 /// Variable with the probes that the sidecar answers.
 pub(crate) const PROBES_VARIABLE: &str = "WEFT_PROBES";
@@ -70,10 +77,11 @@ impl Sidecar<'_> {
             "imagePullPolicy": settings.pull_policy,
             "restartPolicy": "Always",
             "env": self.variables(account),
-            "ports": [{ "name": "weft-admin", "containerPort": 17003, "protocol": "TCP" }],
-            "startupProbe": asked("/ready", 1, START_SECONDS),
-            "readinessProbe": asked("/ready", 2, 3),
-            "livenessProbe": asked("/live", 10, 3),
+            "ports": [{ "name": "weft-admin", "containerPort": ADMIN_PORT, "protocol": "TCP" }],
+            // The first question comes by the redirect rules: without them nothing starts.
+            "startupProbe": asked("/ready", self.redirect_check().unwrap_or(ADMIN_PORT), 1, START_SECONDS),
+            "readinessProbe": asked("/ready", ADMIN_PORT, 2, 3),
+            "livenessProbe": asked("/live", ADMIN_PORT, 10, 3),
             "resources": self.resources(),
             "securityContext": {
                 "allowPrivilegeEscalation": false,
@@ -87,6 +95,12 @@ impl Sidecar<'_> {
             },
             "volumeMounts": [{ "name": VOLUME, "mountPath": FOLDER, "readOnly": true }],
         })
+    }
+
+    /// The port that shows whether calls are redirected, unless its calls are not to be.
+    fn redirect_check(&self) -> Option<u16> {
+        let skipped = self.options.skip_inbound_ports.as_deref().unwrap_or_default();
+        (!includes(skipped, REDIRECT_CHECK_PORT)).then_some(REDIRECT_CHECK_PORT)
     }
 
     fn variables(&self, account: &str) -> Vec<Value> {
@@ -109,6 +123,7 @@ impl Sidecar<'_> {
         if !workload.is_empty() {
             variables.push(is("WEFT_WORKLOAD", workload));
         }
+        variables.extend(self.redirect_check().map(|port| is("WEFT_REDIRECT_CHECK_PORT", &port.to_string())));
         variables.extend(options.workers.iter().map(|workers| is("WEFT_WORKERS", workers)));
         variables.extend(options.access_log.iter().map(|access_log| is("WEFT_ACCESS_LOG", access_log)));
         if !probes.is_empty() {
@@ -134,9 +149,9 @@ impl Sidecar<'_> {
     }
 }
 
-fn asked(path: &str, period_seconds: u32, failures: u32) -> Value {
+fn asked(path: &str, port: u16, period_seconds: u32, failures: u32) -> Value {
     json!({
-        "httpGet": { "path": path, "port": 17003, "scheme": "HTTP" },
+        "httpGet": { "path": path, "port": port, "scheme": "HTTP" },
         "periodSeconds": period_seconds,
         "failureThreshold": failures,
     })

@@ -71,6 +71,19 @@ fn the_kubelet_is_answered_by_the_sidecar_and_commands_are_left_alone() {
 }
 
 #[test]
+fn the_first_question_is_redirected_unless_nothing_is() {
+    let of = |annotations: Value| {
+        let mut pod = pod(json!({ "containers": [app()] }));
+        pod["metadata"]["annotations"] = annotations;
+        let injected = there_and_back(&pod);
+        let port = injected["spec"]["initContainers"][1]["startupProbe"]["httpGet"]["port"].clone();
+        (port, variable(&injected, "WEFT_REDIRECT_CHECK_PORT").map(str::to_owned))
+    };
+    assert_eq!(of(json!({ "weft.dev/skip-inbound-ports": "80" })), (json!(17004), Some(String::from("17004"))));
+    assert_eq!(of(json!({ "weft.dev/skip-inbound-ports": "80-65535" })), (json!(17003), None));
+}
+
+#[test]
 fn annotations_shape_the_sidecar() {
     let mut asked = pod(json!({ "containers": [app()], "serviceAccountName": "cart", "automountServiceAccountToken": false }));
     asked["metadata"]["annotations"] = json!({

@@ -19,7 +19,8 @@
 //! `http1` and `http2` are those protocols on the wire, which `connect` and `relay` speak at the two ends of a connection;
 //! `copy`, `outbox`, `socket` and `tls` move their bytes.
 //! `side` furnishes these rooms for calls to the app and calls of the app. `world` is what every walk shares. `feed` is the
-//! only writer of `snapshot`; `identity` keeps our certificate; `tide` gives memory back; `events` hears what happened; `admin`
+//! only writer of `snapshot`; `identity` keeps our certificate; `tide` gives memory back; `redirected` tells whether
+//! the redirect rules are there; `events` hears what happened; `admin`
 //! answers operators, and `probe` asks the app what a kubelet would.
 //! `measured` opens the pure rooms for `proxy/benches`.
 //! Traffic runs on single-threaded workers (`worker`), everything else on a runtime of its own (`start`).
@@ -51,6 +52,7 @@ mod meter;
 mod outbox;
 mod payload;
 mod probe;
+mod redirected;
 mod refusal;
 mod relay;
 mod route;

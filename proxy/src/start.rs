@@ -25,7 +25,9 @@ use crate::{
     connect, drain,
     events::{Direction, Metrics, Registry},
     family::Family,
-    feed, identity, init, snapshot, worker,
+    feed, identity, init,
+    redirected::Redirected,
+    snapshot, worker,
 };
 
 /// The sidecar of the Weft service mesh.
@@ -78,11 +80,13 @@ fn carry(file: Option<PathBuf>) -> anyhow::Result<()> {
     let (publisher, reader, asked) = snapshot::channel();
     let registry = Registry::new(settings.series_max);
     let connected = Arc::new(AtomicBool::new(false));
+    let redirected = Redirected::by_port(settings.ports.redirect_check);
     let status = Status {
         settings: settings.clone(),
         identity: store.clone(),
         snapshots: reader.clone(),
         control: connected.clone(),
+        redirected: redirected.clone(),
         drain: drain.clone(),
     };
     let given = worker::Given {
@@ -92,6 +96,7 @@ fn carry(file: Option<PathBuf>) -> anyhow::Result<()> {
         registry: registry.clone(),
         dials: connect::Dials::default(),
         affinities: Default::default(),
+        redirected: redirected.clone(),
         drain: drain.clone(),
     };
 
@@ -118,6 +123,7 @@ fn carry(file: Option<PathBuf>) -> anyhow::Result<()> {
             Vec::new()
         }
     };
+    runtime.spawn(redirected.complain());
     runtime.spawn(async move {
         let signal = told_to_leave().await;
         tracing::info!(signal, "leaving: open work may end");

@@ -13,6 +13,7 @@ use crate::{
     connect, corridor,
     drain::Drain,
     events::{AccessLog, Direction, Party, Recorder, Registry},
+    redirected::Redirected,
     side::{INBOUND, OUTBOUND},
     snapshot::{Answer, Reader, Snapshot},
     world::World,
@@ -33,6 +34,8 @@ pub struct Given {
     pub dials: connect::Dials,
     /// Endpoints that all workers stay with.
     pub affinities: balance::Affinities,
+    /// Whether the redirect rules are there.
+    pub redirected: Redirected,
     /// Whether we are leaving.
     pub drain: Drain,
 }
@@ -63,7 +66,7 @@ pub fn run(given: Given, doors: impl FnOnce() -> anyhow::Result<Vec<Door>>) -> a
 }
 
 fn world(given: Given) -> World {
-    let Given { settings, snapshots, identity, registry, dials, affinities, drain } = given;
+    let Given { settings, snapshots, identity, registry, dials, affinities, redirected, drain } = given;
     let log = AccessLog { enabled: settings.access_log };
     World {
         me: Party {
@@ -81,6 +84,7 @@ fn world(given: Given) -> World {
         snapshots,
         identity,
         dials,
+        redirected,
         drain,
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     connect, detect,
     drain::{Drain, Occupancy},
     events::{Party, Recorder},
+    redirected::Redirected,
     snapshot::{Endpoint, Reader},
     tide::Tide,
 };
@@ -35,6 +36,8 @@ pub struct World {
     pub memory: detect::Memory,
     /// Where to tell what happened.
     pub recorder: Recorder,
+    /// Whether the redirect rules are there.
+    pub redirected: Redirected,
     /// Whether we are leaving.
     pub drain: Drain,
     /// Who is still inside.

@@ -21,6 +21,7 @@ use crate::{
     clock,
     config::Settings,
     drain::Drain,
+    redirected::Redirected,
     snapshot::{Answer, Destination, Reader},
 };
 
@@ -35,6 +36,8 @@ pub struct Status {
     pub snapshots: Reader,
     /// Whether control is connected. Written by the feed.
     pub control: Arc<AtomicBool>,
+    /// Whether the redirect rules are there.
+    pub redirected: Redirected,
     /// Whether we are leaving.
     pub drain: Drain,
 }
@@ -52,7 +55,7 @@ impl Status {
         if self.snapshots.current().inbound.is_none() {
             return Some("no configuration yet; control has not answered");
         }
-        None
+        self.redirected.missing()
     }
 
     /// Everything in force, without secrets, as JSON.

@@ -56,6 +56,7 @@ fn fill(form: &mut Form<'_>, with_control: bool) -> Option<Settings> {
     let outbound = form.port("WEFT_OUTBOUND_PORT", 17001);
     let inbound = form.port("WEFT_INBOUND_PORT", 17002);
     let admin = form.port("WEFT_ADMIN_PORT", 17003);
+    let redirect_check = form.optional_port("WEFT_REDIRECT_CHECK_PORT");
     // One worker carries tens of thousands of requests a second; a second one costs memory in every pod.
     let workers = form.number("WEFT_WORKERS", 1, 1..=256);
     let mark = form.mark("WEFT_MARK");
@@ -83,7 +84,7 @@ fn fill(form: &mut Form<'_>, with_control: bool) -> Option<Settings> {
     let workload = workload.unwrap_or_else(|| pod.clone());
     Some(Settings {
         me: Me { pod, namespace, workload, service_account, trust_domain: trust_domain?, addresses },
-        ports: Ports { outbound: outbound?, inbound: inbound?, admin: admin? },
+        ports: Ports { outbound: outbound?, inbound: inbound?, admin: admin?, redirect_check: redirect_check? },
         control: control?,
         workers: workers?,
         mark: mark?,
@@ -192,6 +193,11 @@ impl Form<'_> {
         self.number(name, usize::from(default), 1..=65_535).and_then(|port| u16::try_from(port).ok())
     }
 
+    fn optional_port(&mut self, name: &'static str) -> Option<Option<u16>> {
+        // The default is of no interest: it is read only where something is said.
+        if self.optional(name).is_none() { Some(None) } else { self.port(name, 1).map(Some) }
+    }
+
     fn number(&mut self, name: &'static str, default: usize, range: RangeInclusive<usize>) -> Option<usize> {
         let Some(text) = self.optional(name) else { return Some(default) };
         let value = text.parse().ok().filter(|value| range.contains(value));
@@ -288,7 +294,7 @@ mod tests {
     #[test]
     fn a_standalone_proxy_needs_no_variable_at_all() {
         let settings = read(&List(Vec::new()), false).unwrap();
-        assert_eq!(settings.ports, Ports { outbound: 17001, inbound: 17002, admin: 17003 });
+        assert_eq!(settings.ports, Ports { outbound: 17001, inbound: 17002, admin: 17003, redirect_check: None });
         assert!(settings.control.is_none());
     }
 

@@ -101,6 +101,8 @@ pub struct Ports {
     pub inbound: u16,
     /// Metrics, `/ready`, `/live`, `/config`.
     pub admin: u16,
+    /// Where nobody listens, and a kubelet asks whether its question is redirected; `None` where none asks.
+    pub redirect_check: Option<u16>,
 }
 
 /// Where control is and how to prove oneself to it.

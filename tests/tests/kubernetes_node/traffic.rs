@@ -1,5 +1,6 @@
 //! Calls between pods.
 
+use serde_json::{Value, json};
 use tests::eventually;
 
 use super::shop::{client, installed, namespace, ready, run, together, web};
@@ -75,4 +76,33 @@ fn a_dead_app_fails_its_probes_and_is_started_again() {
     cluster.kubectl(&["-n", "dying", "exec", "deployment/web", "-c", "app", "--", "/bin/sh", "-c", "kill -QUIT $(cat /tmp/pid)"]);
     eventually("the kubelet starts it again", || (restarts() != "0").then_some(()));
     ready(cluster, "dying", &["deployment/web"]);
+}
+
+#[test]
+fn a_pod_whose_calls_are_not_redirected_does_not_start_and_says_why() {
+    let _turn = together();
+    let Some(cluster) = installed() else { return };
+    // A sidecar as it is injected by hand, and no rules.
+    namespace(cluster, "bare", "enabled");
+    cluster.apply(&client("bare"));
+    ready(cluster, "bare", &["pod/client"]);
+    let whole = cluster.kubectl(&["-n", "bare", "get", "pod", "client", "-o", "json"]);
+    let mut pod: Value = serde_json::from_str(&whole).expect("JSON");
+    let containers = pod["spec"]["initContainers"].as_array_mut().expect("ours");
+    containers.retain(|container| container["name"] != "weft-init");
+    pod["metadata"] = json!({ "name": "bare", "namespace": "bare", "labels": { "weft.dev/inject": "disabled" },
+        "annotations": { "weft.dev/meshed": "true" } });
+    pod["status"] = json!({});
+    pod["spec"]["nodeName"] = Value::Null;
+    cluster.apply(&pod.to_string());
+    eventually("the kubelet asks in vain", || {
+        let events = cluster.kubectl(&["-n", "bare", "get", "events", "--field-selector", "involvedObject.name=bare"]);
+        (events.contains("Startup probe failed") && events.contains("17004")).then_some(())
+    });
+    let why = cluster.kubectl(&["-n", "bare", "get", "--raw", "/api/v1/namespaces/bare/pods/bare:17003/proxy/live"]);
+    assert_eq!(why.trim(), "live", "it is not the sidecar that has died");
+    eventually("the sidecar says what is missing", || {
+        let log = cluster.kubectl(&["-n", "bare", "logs", "bare", "-c", "weft-proxy"]);
+        log.contains("nothing has come through the redirect rules yet").then_some(())
+    });
 }
