@@ -2,6 +2,7 @@
 //!
 //! In: a cluster. Out: findings, each with what to do about it. Reading alone: nothing is changed.
 
+mod answers;
 mod cluster;
 mod finding;
 mod installation;

@@ -6,7 +6,7 @@ use inject::{INJECT_LABEL, MESHED_ANNOTATION, PROXY_CONTAINER};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{Api, Client, ResourceExt as _, api::ListParams};
 
-use super::{Finding, installation::bundle};
+use super::{Finding, answers, installation::bundle};
 
 /// Names of pods that one finding tells.
 const NAMED: usize = 5;
@@ -21,11 +21,12 @@ pub(super) async fn look(client: &Client, roots: &[u8]) -> anyhow::Result<Vec<Fi
     let labelled: BTreeSet<String> = namespaces.items.iter().map(|namespace| namespace.name_any()).collect();
     let pods = Api::<Pod>::all(client.clone()).list(&ListParams::default()).await?.items;
     let mut findings = vec![everybody(&labelled, &pods), all_ready(&pods)];
+    findings.extend(answers::look(client, &pods).await);
     let images = images(&pods);
     if images.len() > 1 {
         let told: Vec<String> = images.iter().map(|(image, count)| format!("{image} ({count})")).collect();
         findings.push(Finding::notable(
-            "all sidecars are of one version",
+            "all sidecars are of one image",
             told.join(", "),
             "start the older pods again, when it suits you",
         ));
@@ -51,15 +52,15 @@ pub(super) async fn look(client: &Client, roots: &[u8]) -> anyhow::Result<Vec<Fi
     Ok(findings)
 }
 
-fn is_meshed(pod: &Pod) -> bool {
+pub(super) fn is_meshed(pod: &Pod) -> bool {
     pod.annotations().get(MESHED_ANNOTATION).is_some_and(|value| value == "true")
 }
 
-fn is_over(pod: &Pod) -> bool {
+pub(super) fn is_over(pod: &Pod) -> bool {
     pod.status.as_ref().is_some_and(|status| matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")))
 }
 
-fn named(pods: &[&Pod]) -> String {
+pub(super) fn named(pods: &[&Pod]) -> String {
     let mut names: Vec<String> =
         pods.iter().take(NAMED).map(|pod| format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any())).collect();
     if pods.len() > NAMED {
@@ -119,7 +120,7 @@ fn images(pods: &[Pod]) -> BTreeMap<String, usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
@@ -133,7 +134,7 @@ mod tests {
         serde_json::from_value(pod).unwrap()
     }
 
-    fn meshed(name: &str, is_ready: bool) -> Pod {
+    pub(crate) fn meshed(name: &str, is_ready: bool) -> Pod {
         let metadata = json!({ "name": name, "namespace": "shop", "annotations": { "weft.dev/meshed": "true" } });
         let status = json!({ "name": "weft-proxy", "ready": is_ready, "image": "", "imageID": "", "restartCount": 0 });
         pod(name, json!({ "metadata": metadata, "status": { "initContainerStatuses": [status] } }))

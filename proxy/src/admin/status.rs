@@ -12,7 +12,7 @@ use certs::store::IdentityStore;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::gauge::ConstGauge,
+    metrics::{gauge::ConstGauge, info::Info},
     registry::Unit,
 };
 use serde_json::{Value, json};
@@ -125,6 +125,8 @@ fn described(destination: &Destination) -> Value {
 
 impl Collector for Status {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        build.encode(encoder.encode_descriptor("weft_build", "What this program is", None, build.metric_type())?)?;
         let snapshot = self.snapshots.current().clone();
         let not_after = self.identity.current().map(|identity| clock::unix_seconds(identity.not_after()));
         let gauges: [(&str, &str, Option<&Unit>, Option<f64>); 4] = [
