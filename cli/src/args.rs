@@ -66,6 +66,9 @@ pub(crate) struct InstallArgs {
     pub(crate) default_policy: String,
     #[command(flatten)]
     pub(crate) amounts: Amounts,
+    /// Leave out the kinds of our own (CustomResourceDefinitions).
+    #[arg(long)]
+    pub(crate) skip_crds: bool,
     /// Apply them to the cluster that KUBECONFIG names, and wait until control runs.
     #[arg(long)]
     pub(crate) apply: bool,
@@ -93,7 +96,7 @@ pub(crate) struct UninstallArgs {
     /// Namespace in which control runs; it is removed too.
     #[arg(long, value_name = "NAME", default_value = "weft-system")]
     pub(crate) namespace: String,
-    /// Even while pods have sidecars.
+    /// Even while pods have sidecars, and policies are there.
     #[arg(long)]
     pub(crate) force: bool,
 }

@@ -163,7 +163,12 @@ impl Metrics {
     /// What a scrape is told.
     pub(crate) fn page(&self, state: &State, question: Question<'_>) -> Page {
         let sizes = state.sizes();
-        for (kind, size) in [("Service", sizes.services), ("EndpointSlice", sizes.slices), ("Pod", sizes.pods)] {
+        for (kind, size) in [
+            ("Service", sizes.services),
+            ("EndpointSlice", sizes.slices),
+            ("Pod", sizes.pods),
+            ("PeerAuthentication", sizes.policies),
+        ] {
             self.objects.get_or_create_owned(&ObjectKind { kind }).set(signed(size));
         }
         ::admin::metrics(&self.registry.lock().unwrap_or_else(PoisonError::into_inner), question)

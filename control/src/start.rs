@@ -111,7 +111,11 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     }
     let Listeners { xds, certificates, admin, webhook } = Listeners::open(&settings).await?;
     let metrics = Metrics::new();
-    let state = State::new(Mesh { trust_domain: settings.trust_domain.clone(), default_policy: settings.default_policy });
+    let state = State::new(Mesh {
+        trust_domain: settings.trust_domain.clone(),
+        default_policy: settings.default_policy,
+        root_namespace: settings.namespace.clone(),
+    });
     let roster = Roster::default();
     let issuing = Issuing {
         authority: Arc::new(authority),

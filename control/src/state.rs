@@ -60,10 +60,11 @@ pub(crate) struct News {
 }
 
 impl State {
-    /// An empty state that nothing was heard about yet.
+    /// An empty state of `mesh` that nothing was heard about yet.
     pub(crate) fn new(mesh: Mesh) -> Self {
         let (news, _) = broadcast::channel(NEWS_MAX);
-        Self(Arc::new(Shared { mesh, inside: Mutex::default(), news, generation: watch::Sender::new(None) }))
+        let inside = Inside { index: Index::new(&mesh.root_namespace), ..Inside::default() };
+        Self(Arc::new(Shared { mesh, inside: Mutex::new(inside), news, generation: watch::Sender::new(None) }))
     }
 
     /// Takes in changes. The first time they are all there is: from then on control says what does not exist, too. Returns

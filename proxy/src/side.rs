@@ -12,7 +12,7 @@ use crate::{
     events::{Direction, Edge, Labels, Party},
     refusal::Refusal,
     route::Caller,
-    snapshot::{Admits, Answer, Destination, Endpoint, Protocol, Snapshot},
+    snapshot::{Admits, Answer, Destination, Endpoint, Port, Protocol, Snapshot},
     world::World,
 };
 
@@ -106,8 +106,8 @@ fn local(address: SocketAddr, snapshot: &Snapshot) -> Destination {
     let Some(inbound) = &snapshot.inbound else {
         return Destination::local(address, Protocol::Undeclared, Admits::Untold);
     };
-    let declared = inbound.ports.get(&address.port()).copied();
-    Destination::local(address, declared.unwrap_or_default(), inbound.admits)
+    let Port { protocol, admits } = inbound.at(address.port());
+    Destination::local(address, protocol, admits)
 }
 
 fn us(world: &World) -> Party {

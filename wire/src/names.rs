@@ -44,7 +44,7 @@ pub const WORKLOAD: &str = "workload";
 pub const POD: &str = "pod";
 /// Metadata: the port of a service that a cluster stands for, in decimal.
 pub const PORT: &str = "port";
-/// Metadata of [`INBOUND`]: who may call the app: `allow-all`, `allow-authenticated` or `deny`.
+/// Metadata of [`INBOUND`], and of those of its chains at whose port it is another: who may call the app: `allow-all`, `allow-authenticated` or `deny`.
 pub const DEFAULT_POLICY: &str = "default-policy";
 /// Metadata: seconds since his last call for which a caller stays with the endpoint that he called; absent when he does not.
 pub const AFFINITY: &str = "affinity-seconds";

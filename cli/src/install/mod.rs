@@ -15,6 +15,9 @@ use crate::args::{Amounts, InstallArgs, UninstallArgs};
 
 const MANIFESTS: &str = include_str!("weft.yaml");
 
+/// The kinds of our own: the chart of them is these files, with nothing to be filled in.
+const KINDS: [&str; 1] = [include_str!("../../../deploy/chart-crds/templates/peerauthentications.yaml")];
+
 /// What is given cannot be used.
 const MISTAKE: u8 = 2;
 
@@ -41,12 +44,12 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> ExitCode {
         return ExitCode::from(MISTAKE);
     }
     // Of what is removed names alone count, and the namespace is in them.
-    let manifests = MANIFESTS.replace("${NAMESPACE}", namespace);
+    let manifests = together(&KINDS, MANIFESTS).replace("${NAMESPACE}", namespace);
     control::install::remove(Removing { manifests: &manifests, namespace, force: *force })
 }
 
 fn manifests(args: &InstallArgs) -> Result<String, Vec<String>> {
-    let InstallArgs { namespace, image, pull_policy, trust_domain, replicas, default_policy, amounts, .. } = args;
+    let InstallArgs { namespace, image, pull_policy, trust_domain, replicas, default_policy, amounts, skip_crds, .. } = args;
     let Amounts { proxy_cpu_request, proxy_memory_request, proxy_memory_limit } = amounts;
     let is_amount = |text: &str| inject::quantity(text).is_ok();
     let image = image.clone().unwrap_or_else(|| inject::Settings::default().image);
@@ -71,7 +74,13 @@ fn manifests(args: &InstallArgs) -> Result<String, Vec<String>> {
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
-    Ok(values.iter().fold(MANIFESTS.to_owned(), |text, (name, value, _)| text.replace(&format!("${{{name}}}"), value)))
+    let kinds = if *skip_crds { &[][..] } else { &KINDS };
+    Ok(values.iter().fold(together(kinds, MANIFESTS), |text, (name, value, _)| text.replace(&format!("${{{name}}}"), value)))
+}
+
+/// One stream of documents.
+fn together(kinds: &[&str], manifests: &str) -> String {
+    kinds.iter().map(|kind| format!("{kind}---\n")).collect::<String>() + manifests
 }
 
 /// A name as Kubernetes has them (RFC 1123): what stands in a manifest is not YAML of somebody's own.
@@ -105,6 +114,9 @@ mod tests {
         let text = printed(&[]).unwrap();
         assert!(!text.contains("${"), "{text}");
         assert_eq!(text, printed(&[]).unwrap());
+        let without = printed(&["--skip-crds"]).unwrap();
+        assert!(text.contains("kind: CustomResourceDefinition") && !without.contains("kind: CustomResourceDefinition"));
+        assert!(text.ends_with(&without));
     }
 
     #[test]

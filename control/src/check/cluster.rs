@@ -16,7 +16,7 @@ use crate::{clock, cluster::native_sidecars};
 const SKEW_SECONDS: i64 = 60;
 
 /// What an installation makes: group, resource, and whether it is in a namespace.
-const MADE: [(&str, &str, bool); 11] = [
+const MADE: [(&str, &str, bool); 12] = [
     ("", "namespaces", false),
     ("", "serviceaccounts", true),
     ("", "services", true),
@@ -27,6 +27,7 @@ const MADE: [(&str, &str, bool); 11] = [
     ("rbac.authorization.k8s.io", "rolebindings", true),
     ("rbac.authorization.k8s.io", "clusterroles", false),
     ("rbac.authorization.k8s.io", "clusterrolebindings", false),
+    ("apiextensions.k8s.io", "customresourcedefinitions", false),
     ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", false),
 ];
 

@@ -1,13 +1,20 @@
 //! Control, and what the API server knows of it.
 
-use k8s_openapi::api::{
-    admissionregistration::v1::MutatingWebhookConfiguration, apps::v1::Deployment, coordination::v1::Lease, core::v1::ConfigMap,
+use k8s_openapi::{
+    api::{
+        admissionregistration::v1::MutatingWebhookConfiguration, apps::v1::Deployment, coordination::v1::Lease,
+        core::v1::ConfigMap,
+    },
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{Api, Client};
 use x509_parser::pem::Pem;
 
 use super::Finding;
 use crate::clock;
+
+/// The definition of our own kind.
+const PEER_AUTHENTICATIONS: &str = "peerauthentications.weft.dev";
 
 /// Days before its end from which a root should be replaced.
 const ROOT_DAYS: i64 = 30;
@@ -25,6 +32,7 @@ pub(super) async fn look(client: &Client, namespace: &str) -> anyhow::Result<(Ve
     findings.extend(found);
     findings.extend(root(&roots));
     findings.extend(leader(client, namespace).await?);
+    findings.push(kinds(client).await?);
     Ok((findings, roots))
 }
 
@@ -102,6 +110,20 @@ fn root(roots: &[u8]) -> Option<Finding> {
         ),
         1..=ROOT_DAYS => Finding::notable(what, format!("it ends in {days} days"), "replace it before that"),
         _ => Finding::well(format!("{what} (for {days} days)")),
+    })
+}
+
+/// Whether the cluster has the kinds of our own.
+async fn kinds(client: &Client) -> anyhow::Result<Finding> {
+    let what = "policies can be written";
+    let found = Api::<CustomResourceDefinition>::all(client.clone()).get_opt(PEER_AUTHENTICATIONS).await?;
+    Ok(match found {
+        Some(_) => Finding::well(what),
+        None => Finding::notable(
+            what,
+            format!("there is no CustomResourceDefinition {PEER_AUTHENTICATIONS}"),
+            "install it: weft install does, unless it is told --skip-crds; or the chart deploy/chart-crds",
+        ),
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod lookup;
 mod nouns;
+mod peers;
 mod policy;
 mod protocol;
 mod subject;
@@ -18,6 +19,8 @@ use lookup::Lookup;
 pub(crate) use nouns::{
     Change, Endpoint, Hints, Identity, Key, Kind, Namespace, Node, Object, Pod, Service, ServicePort, Slice, SlicePort,
 };
+use peers::PeerAuthentications;
+pub(crate) use peers::{PeerAuthentication, Proof, Proofs};
 pub(crate) use policy::DefaultPolicy;
 pub(crate) use protocol::Protocol;
 pub(crate) use subject::{Subject, Touched};
@@ -30,6 +33,9 @@ pub(crate) struct Index {
     pods: BTreeMap<Key, Pod>,
     nodes: BTreeMap<Key, Node>,
     namespaces: BTreeMap<Key, Namespace>,
+    /// Policies in it are for the whole mesh.
+    root_namespace: String,
+    peer_authentications: PeerAuthentications,
     services_by_address: Lookup<IpAddr>,
     slices_by_service: Lookup<Key>,
     slices_by_pod: Lookup<Key>,
@@ -45,6 +51,14 @@ pub(crate) struct Sizes {
     pub(crate) services: usize,
     pub(crate) slices: usize,
     pub(crate) pods: usize,
+    pub(crate) policies: usize,
+}
+
+impl Index {
+    /// An empty one, of a mesh for whose whole the policies in `root_namespace` are.
+    pub(crate) fn new(root_namespace: &str) -> Self {
+        Self { root_namespace: root_namespace.to_owned(), ..Self::default() }
+    }
 }
 
 /// Applying and deleting. What is returned is empty when nothing changed.
@@ -65,11 +79,13 @@ impl Index {
             Object::Pod(pod) if self.pods.get(&pod.key) == Some(&pod) => Touched::new(),
             Object::Node(node) if self.nodes.get(&node.key) == Some(&node) => Touched::new(),
             Object::Namespace(namespace) if self.namespaces.get(&namespace.key) == Some(&namespace) => Touched::new(),
+            Object::PeerAuthentication(found) if self.peer_authentications.get(&found.key) == Some(&found) => Touched::new(),
             Object::Service(service) => self.put_service(service),
             Object::Slice(slice) => self.put_slice(slice),
             Object::Pod(pod) => self.put_pod(pod),
             Object::Node(node) => self.put_node(node),
             Object::Namespace(namespace) => self.put_namespace(namespace),
+            Object::PeerAuthentication(found) => self.put_peer_authentication(found),
         }
     }
 
@@ -81,6 +97,7 @@ impl Index {
             Kind::Pod => self.delete_pod(key),
             Kind::Node => self.delete_node(key),
             Kind::Namespace => self.delete_namespace(key),
+            Kind::PeerAuthentication => self.delete_peer_authentication(key),
         }
     }
 
@@ -232,6 +249,24 @@ impl Index {
         pods.cloned().map(Subject::Pod).collect()
     }
 
+    fn put_peer_authentication(&mut self, found: PeerAuthentication) -> Touched {
+        let namespace = found.key.namespace.clone();
+        self.peer_authentications.insert(found);
+        self.seen_through_policy(&namespace)
+    }
+
+    fn delete_peer_authentication(&mut self, key: &Key) -> Touched {
+        if self.peer_authentications.remove(key) { self.seen_through_policy(&key.namespace) } else { Touched::new() }
+    }
+
+    /// A policy is seen in the pods of its namespace; one of the namespace that speaks for the mesh, in all.
+    fn seen_through_policy(&self, namespace: &str) -> Touched {
+        match namespace == self.root_namespace {
+            true => self.pods.keys().cloned().map(Subject::Pod).collect(),
+            false => self.seen_through_namespace(namespace),
+        }
+    }
+
     /// A node is seen in the services whose endpoints are meant for some zones: who calls from it is in another zone now.
     fn seen_through_zones(&self) -> Touched {
         let by_zone = |slice: &&Slice| slice.endpoints.iter().any(|endpoint| !endpoint.meant_for.zones.is_empty());
@@ -290,6 +325,11 @@ impl Index {
         pod.default_policy.or_else(of_namespace)
     }
 
+    /// What is asked of the callers of a pod.
+    pub(crate) fn proofs(&self, pod: &Pod) -> Proofs {
+        self.peer_authentications.of(pod, &self.root_namespace)
+    }
+
     /// The pods with an address: more than one on the network of their host.
     pub(crate) fn pods_at(&self, address: IpAddr) -> impl Iterator<Item = &Pod> {
         self.pods_by_address.owners(&address).filter_map(|key| self.pods.get(key))
@@ -328,7 +368,12 @@ impl Index {
 
     /// How much there is.
     pub(crate) fn sizes(&self) -> Sizes {
-        Sizes { services: self.services.len(), slices: self.slices.len(), pods: self.pods.len() }
+        Sizes {
+            services: self.services.len(),
+            slices: self.slices.len(),
+            pods: self.pods.len(),
+            policies: self.peer_authentications.len(),
+        }
     }
 }
 
@@ -349,6 +394,7 @@ pub(crate) mod tests {
             addresses: vec![address.parse().unwrap()],
             service_account: "cart".into(),
             workload: "cart-v1".into(),
+            labels: BTreeMap::new(),
             node: "n1".into(),
             meshed: true,
             token: Some(format!("hash-{name}")),
@@ -477,6 +523,22 @@ pub(crate) mod tests {
         assert_eq!(index.default_policy(&outspoken), Some(DefaultPolicy::Deny));
         assert_eq!(index.delete(&(Kind::Namespace, Key::of_cluster("shop"))), touched);
         assert_eq!(index.default_policy(&quiet), None);
+    }
+
+    #[test]
+    fn a_policy_touches_the_pods_it_may_be_for() {
+        let mut index = Index::new("weft-system");
+        index.apply(Object::Pod(pod("a", "10.77.0.5")));
+        index.apply(Object::Pod(Pod { key: Key { namespace: "other".into(), name: "b".into() }, ..pod("b", "10.77.0.6") }));
+        let found = |namespace: &str| {
+            let key = Key { namespace: namespace.into(), name: "strict".into() };
+            PeerAuthentication { key, made: 0, selector: BTreeMap::new(), proof: Some(Proof::Required), ports: BTreeMap::new() }
+        };
+        assert_eq!(index.apply(Object::PeerAuthentication(found("shop"))), [Subject::Pod(key("a"))].into());
+        assert_eq!(index.apply(Object::PeerAuthentication(found("weft-system"))).len(), 2);
+        assert!(index.apply(Object::PeerAuthentication(found("weft-system"))).is_empty());
+        assert_eq!(index.delete(&(Kind::PeerAuthentication, found("shop").key)).len(), 1);
+        assert_eq!(index.proofs(&pod("a", "10.77.0.5")).everywhere, Some(Proof::Required), "the mesh's is left");
     }
 
     #[test]

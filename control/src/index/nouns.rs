@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 
-use super::{DefaultPolicy, Protocol};
+use super::{DefaultPolicy, PeerAuthentication, Protocol};
 
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,6 +25,7 @@ pub(crate) enum Object {
     Pod(Pod),
     Node(Node),
     Namespace(Namespace),
+    PeerAuthentication(PeerAuthentication),
 }
 
 /// What kind of thing an object is.
@@ -35,6 +36,7 @@ pub(crate) enum Kind {
     Pod,
     Node,
     Namespace,
+    PeerAuthentication,
 }
 
 /// What tells an object from all others.
@@ -48,6 +50,7 @@ impl Object {
             Self::Pod(pod) => (Kind::Pod, pod.key.clone()),
             Self::Node(node) => (Kind::Node, node.key.clone()),
             Self::Namespace(namespace) => (Kind::Namespace, namespace.key.clone()),
+            Self::PeerAuthentication(found) => (Kind::PeerAuthentication, found.key.clone()),
         }
     }
 }
@@ -132,6 +135,8 @@ pub(crate) struct Pod {
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) service_account: String,
     pub(crate) workload: String,
+    /// Policies select it by these.
+    pub(crate) labels: BTreeMap<String, String>,
     /// The node it runs on; empty before it has one.
     pub(crate) node: String,
     /// Whether a proxy of the mesh runs in it.
@@ -173,6 +178,11 @@ impl Pod {
     /// Whether this is whom a certificate proves; its trust domain was checked with its chain.
     pub(crate) fn has_names(&self, namespace: &str, service_account: &str) -> bool {
         self.key.namespace == namespace && self.service_account == service_account
+    }
+
+    /// Whether it has all of `labels`.
+    pub(crate) fn has_labels(&self, labels: &BTreeMap<String, String>) -> bool {
+        labels.iter().all(|(name, value)| self.labels.get(name) == Some(value))
     }
 
     /// Whether it can be reached at an address. A pod is heard of before its addresses are.

@@ -9,7 +9,8 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt as _,
-    api::{DeleteParams, ListParams, PropagationPolicy},
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, PropagationPolicy},
+    core::GroupVersionKind,
 };
 use serde::de::DeserializeOwned;
 
@@ -17,7 +18,7 @@ use super::{
     Removing,
     objects::{Places, read},
 };
-use crate::{clock, cluster::LEASE, settings::CA_SECRET};
+use crate::{clock, cluster::LEASE, manifest::policies, settings::CA_SECRET};
 
 /// How long something may take to go: a namespace takes some seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -29,12 +30,18 @@ pub(super) async fn remove(client: Client, removing: Removing<'_>) -> anyhow::Re
     let Removing { manifests, namespace, force } = removing;
     let users = users(&client).await?;
     if !users.is_empty() && !force {
-        eprintln!(
-            "weft: {} pods have sidecars, in {}: without control they lose their certificates within a day.\n  Take the label {} from these namespaces and start their pods again; or say --force.",
-            users.pods,
-            users.namespaces.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
-            inject::INJECT_LABEL,
-        );
+        eprintln!("weft: the mesh is in use; --force removes it all the same.");
+        if users.pods > 0 {
+            let namespaces = users.namespaces.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            eprintln!(
+                "  {} pods have sidecars, in {namespaces}: without control they lose their certificates within a day.",
+                users.pods
+            );
+            eprintln!("  Take the label {} from these namespaces and start their pods again.", inject::INJECT_LABEL);
+        }
+        if users.policies > 0 {
+            eprintln!("  {} PeerAuthentications are there, and would go with their kind.", users.policies);
+        }
         return Ok(false);
     }
     let mut places = Places::new(client.clone());
@@ -66,12 +73,13 @@ pub(super) async fn remove(client: Client, removing: Removing<'_>) -> anyhow::Re
 #[derive(Debug, Default)]
 struct Users {
     pods: usize,
+    policies: usize,
     namespaces: BTreeSet<String>,
 }
 
 impl Users {
     fn is_empty(&self) -> bool {
-        self.pods == 0
+        self.pods == 0 && self.policies == 0
     }
 }
 
@@ -82,6 +90,13 @@ async fn users(client: &Client) -> anyhow::Result<Users> {
             users.pods += 1;
             users.namespaces.extend(pod.namespace());
         }
+    }
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(policies::GROUP, policies::VERSION, "PeerAuthentication"));
+    match Api::<DynamicObject>::all_with(client.clone(), &kind).list_metadata(&ListParams::default()).await {
+        Ok(policies) => users.policies = policies.items.len(),
+        // The cluster does not have the kind.
+        Err(kube::Error::Api(status)) if status.code == 404 => {}
+        Err(error) => return Err(error.into()),
     }
     Ok(users)
 }

@@ -10,6 +10,7 @@ mod document;
 pub mod kinds;
 mod mistakes;
 mod place;
+pub mod policies;
 mod problem;
 
 pub use directory::{Loaded, load_directory};

@@ -21,10 +21,11 @@ use wire::{
 };
 
 use super::{
+    callers::Callers,
     shape::{aggregated, any, socket},
     target::Target,
 };
-use crate::index::{DefaultPolicy, Pod, Protocol};
+use crate::index::{Pod, Protocol};
 
 /// What an address is. The shape other proxies know too: a chain for requests, and a default chain for all else.
 pub(super) fn listener(name: &str, target: &Target<'_>) -> Listener {
@@ -41,26 +42,32 @@ pub(super) fn listener(name: &str, target: &Target<'_>) -> Listener {
 }
 
 /// What a pod's own ports speak, and who may call them. Nobody can declare all of them: the default chain is for the others.
-pub(super) fn inbound(pod: &Pod, ports: BTreeMap<u16, Protocol>, default_policy: DefaultPolicy) -> Listener {
-    let spoken = |protocol: Protocol| Some(names::metadata([(names::PROTOCOL, protocol.word())]));
-    let chain = |(port, protocol): (u16, Protocol)| FilterChain {
-        filter_chain_match: Some(FilterChainMatch { destination_port: Some(u32::from(port)), ..Default::default() }),
-        metadata: spoken(protocol),
-        name: format!("port-{port}"),
-        ..Default::default()
+pub(super) fn inbound(pod: &Pod, mut ports: BTreeMap<u16, Protocol>, callers: &Callers) -> Listener {
+    for port in callers.ports() {
+        ports.entry(port).or_default();
+    }
+    let chain = |(port, protocol): (u16, Protocol)| {
+        let policy = callers.at(port).map(|policy| (names::DEFAULT_POLICY, policy.word()));
+        let said = [(names::PROTOCOL, protocol.word())].into_iter().chain(policy);
+        FilterChain {
+            filter_chain_match: Some(FilterChainMatch { destination_port: Some(u32::from(port)), ..Default::default() }),
+            metadata: Some(names::metadata(said)),
+            name: format!("port-{port}"),
+            ..Default::default()
+        }
     };
     Listener {
         name: names::INBOUND.to_owned(),
         filter_chains: ports.into_iter().map(chain).collect(),
         default_filter_chain: Some(FilterChain {
-            metadata: spoken(Protocol::Auto),
+            metadata: Some(names::metadata([(names::PROTOCOL, Protocol::Auto.word())])),
             name: String::from("other-ports"),
             ..Default::default()
         }),
         metadata: Some(names::metadata([
             (names::POD, pod.key.name.as_str()),
             (names::NAMESPACE, &pod.key.namespace),
-            (names::DEFAULT_POLICY, default_policy.word()),
+            (names::DEFAULT_POLICY, callers.elsewhere().word()),
         ])),
         ..Default::default()
     }

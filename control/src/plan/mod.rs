@@ -1,6 +1,7 @@
 //! From the index to resources. Pure: the same index gives the same bytes, and so the same versions, in every replica of
 //! control and after every restart.
 
+mod callers;
 mod cluster;
 mod endpoints;
 mod kind;
@@ -19,6 +20,7 @@ use wire::names;
 
 use crate::index::{DefaultPolicy, Index, Key, Service, Subject};
 
+use callers::Callers;
 pub(crate) use kind::Kind;
 pub(crate) use nearness::Place;
 use target::Target;
@@ -32,6 +34,8 @@ pub(crate) struct Mesh {
     pub(crate) trust_domain: TrustDomain,
     /// Who may call a pod when neither it nor its namespace says so.
     pub(crate) default_policy: DefaultPolicy,
+    /// Policies in it are for the whole mesh.
+    pub(crate) root_namespace: String,
 }
 
 /// A resource, ready to be sent.
@@ -50,7 +54,7 @@ pub(crate) fn resource(index: &Index, viewer: Option<&Key>, mesh: &Mesh, kind: K
         Kind::Listener if name == names::INBOUND => {
             let pod = index.pod(viewer?)?;
             let default_policy = index.default_policy(pod).unwrap_or(mesh.default_policy);
-            listener::inbound(pod, index.ports_of(pod), default_policy).encode_to_vec()
+            listener::inbound(pod, index.ports_of(pod), &Callers::of(default_policy, &index.proofs(pod))).encode_to_vec()
         }
         Kind::Listener => listener::listener(name, &Target::at(index, names::parse_address(name)?)?).encode_to_vec(),
         Kind::Route => behind().map(|_| cluster::routes(name))?.encode_to_vec(),

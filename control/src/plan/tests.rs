@@ -15,7 +15,11 @@ use crate::index::{
 const CART: &str = "cart.shop.svc.cluster.local:80";
 
 pub(crate) fn mesh() -> Mesh {
-    Mesh { trust_domain: "cluster.local".parse().unwrap(), default_policy: DefaultPolicy::default() }
+    Mesh {
+        trust_domain: "cluster.local".parse().unwrap(),
+        default_policy: DefaultPolicy::default(),
+        root_namespace: "weft-system".into(),
+    }
 }
 
 fn shop(protocol: Protocol) -> Index {

@@ -11,6 +11,7 @@ mod cluster;
 mod files;
 mod folder;
 mod opaque;
+mod policies;
 mod translate;
 
 use tokio::sync::oneshot;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::opaque::OpaquePorts;
+use super::{opaque::OpaquePorts, policies};
 use crate::{
     index::{DefaultPolicy, Endpoint, Hints, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort},
     manifest::{
@@ -11,6 +11,7 @@ use crate::{
             self, DEFAULT_POLICY_ANNOTATION, MESHED_ANNOTATION, Metadata, OPAQUE_PORTS_ANNOTATION, SERVICE_LABEL,
             TOKEN_ANNOTATION, WORKLOAD_LABEL,
         },
+        policies::PeerAuthentication,
     },
 };
 
@@ -37,6 +38,15 @@ pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>
             let found: kinds::Pod = document.parse()?;
             let default_policy = default_policy(document, &found.metadata)?;
             Some(Object::Pod(Pod { default_policy, ..pod(&found, &opaque(document, &found.metadata)?) }))
+        }
+        "PeerAuthentication" => {
+            let found: PeerAuthentication = document.parse()?;
+            // Files do not tell when they were made: names decide.
+            let (read, mistakes) = policies::peer_authentication(key(&found.metadata), 0, &found.spec);
+            if !mistakes.is_empty() {
+                return Err(mistakes.into_iter().map(|mistake| document.wrong(&mistake.field, mistake.what, None)).collect());
+            }
+            Some(Object::PeerAuthentication(read))
         }
         _ => None,
     })
@@ -135,6 +145,7 @@ fn pod(pod: &kinds::Pod, opaque: &OpaquePorts) -> Pod {
         addresses,
         service_account: pod.spec.service_account_name.clone().unwrap_or_else(|| String::from("default")),
         workload: labels.get(WORKLOAD_LABEL).unwrap_or(name).clone(),
+        labels: labels.clone(),
         node: String::new(),
         meshed: annotations.get(MESHED_ANNOTATION).is_some_and(|value| value == "true"),
         token: annotations.get(TOKEN_ANNOTATION).cloned(),

@@ -18,7 +18,7 @@ use crate::{
     clock,
     events::Direction,
     snapshot::{
-        Admits, Answer, Ask, Cluster, Destination, Endpoint, Inbound, Protocol, Publisher, Reader, Route, RouteTable,
+        Admits, Answer, Ask, Cluster, Destination, Endpoint, Inbound, Port, Protocol, Publisher, Reader, Route, RouteTable,
         ServiceName, Snapshot,
     },
 };
@@ -147,13 +147,17 @@ pub fn load(path: &Path) -> anyhow::Result<Standalone> {
     let destinations: anyhow::Result<Vec<_>> = file.services.iter().map(destination).collect();
     let snapshot = Snapshot {
         addresses: destinations?.into_iter().map(|known| (known.address, Answer::Known(Arc::new(known)))).collect(),
-        inbound: Some(Arc::new(Inbound {
-            ports: file.ports.into_iter().map(|(port, declared)| (port, declared.into())).collect(),
-            admits: Admits::Everybody,
-        })),
+        inbound: Some(Arc::new(inbound(file.ports))),
         ..Snapshot::default()
     };
     Ok(Standalone { identity, listeners: file.listeners, snapshot })
+}
+
+/// Nobody has said who may call: everybody.
+fn inbound(ports: BTreeMap<u16, Declared>) -> Inbound {
+    let open = |protocol| Port { protocol, admits: Admits::Everybody };
+    let ports = ports.into_iter().map(|(port, declared)| (port, open(declared.into())));
+    Inbound { ports: ports.collect(), others: open(Protocol::Undeclared) }
 }
 
 /// Answers every question with "unknown": beside what the file names there is nothing.

@@ -18,7 +18,7 @@ use wire::{
 
 use super::resources::{Entry, Held, Resources};
 use crate::snapshot::{
-    Admits, Answer, Cluster, Destination, Endpoint, Inbound, Protocol, Route, RouteTable, ServiceName, Snapshot,
+    Admits, Answer, Cluster, Destination, Endpoint, Inbound, Port, Protocol, Route, RouteTable, ServiceName, Snapshot,
 };
 
 /// Makes snapshots, remembering the clusters of the last one.
@@ -105,18 +105,22 @@ fn inbound(resources: &Resources, before: &Snapshot) -> Option<Arc<Inbound>> {
         // Our pod is going, or control does not know it yet: what it said last stays in force.
         Held::Absent => return Some(before.inbound.clone().unwrap_or_default()),
     };
-    let ports: HashMap<u16, Protocol> = entry
-        .listener
-        .filter_chains
-        .iter()
+    let others = Port { protocol: Protocol::Undeclared, admits: admits(policy(entry.listener.metadata.as_ref())) };
+    let chains = entry.listener.filter_chains.iter();
+    let ports: HashMap<u16, Port> = chains
         .filter_map(|chain| {
             let port = chain.filter_chain_match.as_ref()?.destination_port.as_ref()?;
             let port = u16::try_from(*port).ok()?;
-            Some((port, declared(names::metadata_text(chain.metadata.as_ref(), names::PROTOCOL))))
+            let metadata = chain.metadata.as_ref();
+            let admits = policy(metadata).map_or(others.admits, |word| admits(Some(word)));
+            Some((port, Port { protocol: declared(names::metadata_text(metadata, names::PROTOCOL)), admits }))
         })
         .collect();
-    let admits = admits(names::metadata_text(entry.listener.metadata.as_ref(), names::DEFAULT_POLICY));
-    Some(Arc::new(Inbound { ports, admits }))
+    Some(Arc::new(Inbound { ports, others }))
+}
+
+fn policy(metadata: Option<&Metadata>) -> Option<&str> {
+    names::metadata_text(metadata, names::DEFAULT_POLICY)
 }
 
 /// A word that we do not know is not an invitation.

@@ -141,13 +141,29 @@ pub struct Endpoint {
     pub draining: bool,
 }
 
-/// What is declared about this proxy's own ports.
+/// What is said of this proxy's own ports.
 #[derive(Debug, Default)]
 pub struct Inbound {
-    /// By port; all others are [`Protocol::Undeclared`].
-    pub ports: HashMap<u16, Protocol>,
-    /// Who may call the app.
+    /// Those of which something is said.
+    pub ports: HashMap<u16, Port>,
+    /// All others.
+    pub others: Port,
+}
+
+/// What is said of one of this proxy's own ports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Port {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Who may call it.
     pub admits: Admits,
+}
+
+impl Inbound {
+    /// What is said of a port.
+    pub fn at(&self, port: u16) -> Port {
+        self.ports.get(&port).copied().unwrap_or(self.others)
+    }
 }
 
 impl Destination {

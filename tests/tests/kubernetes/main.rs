@@ -3,6 +3,7 @@
 mod certificates;
 mod following;
 mod injection;
+mod policies;
 
 use tests::Cluster;
 

@@ -15,9 +15,9 @@ fn weft(cluster: &Cluster, arguments: &[&str]) -> (Option<i32>, String) {
 
 /// Objects of ours, wherever they are.
 fn left(cluster: &Cluster) -> String {
-    let kinds = "namespaces,clusterroles,clusterrolebindings,mutatingwebhookconfigurations,configmaps,secrets,leases,\
+    let kinds = "customresourcedefinitions,namespaces,clusterroles,clusterrolebindings,mutatingwebhookconfigurations,configmaps,secrets,leases,\
         serviceaccounts,services,deployments,pods,poddisruptionbudgets,networkpolicies,roles,rolebindings";
-    let named = ["weft-trust-bundle", "weft-ca", "weft-control", "weft-injector", "weft-system"];
+    let named = ["weft-trust-bundle", "weft-ca", "weft-control", "weft-injector", "weft-system", "weft.dev"];
     let all = cluster.kubectl(&["get", kinds, "-A", "-o", "name"]);
     all.lines().filter(|line| named.iter().any(|name| line.contains(name))).collect::<Vec<_>>().join("\n")
 }

@@ -18,7 +18,7 @@ pub(super) enum Said {
 }
 
 /// Kinds that are followed.
-const KINDS: [Kind; 5] = [Kind::Service, Kind::Slice, Kind::Pod, Kind::Node, Kind::Namespace];
+const KINDS: [Kind; 6] = [Kind::Service, Kind::Slice, Kind::Pod, Kind::Node, Kind::Namespace, Kind::PeerAuthentication];
 
 /// What is there.
 #[derive(Debug, Default)]

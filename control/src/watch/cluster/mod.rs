@@ -18,7 +18,8 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client,
-    core::PartialObjectMeta,
+    api::{ApiResource, DynamicObject},
+    core::{GroupVersionKind, PartialObjectMeta},
     runtime::{
         WatchStreamExt as _,
         watcher::{self, Event, watcher},
@@ -30,6 +31,7 @@ use self::kept::{Kept, Said};
 use super::Watched;
 use crate::{
     index::{Identity, Kind, Object},
+    manifest::policies,
     metrics::Metrics,
     state::State,
 };
@@ -71,18 +73,21 @@ async fn follow(events: BoxStream<'static, Said>, state: State, metrics: Metrics
 
 fn events(client: Client) -> BoxStream<'static, Said> {
     let config = || watcher::Config::default().page_size(PAGE);
-    let services = watcher(Api::<Service>::all(client.clone()), config());
-    let slices = watcher(Api::<EndpointSlice>::all(client.clone()), config());
-    let pods = watcher(Api::<Pod>::all(client.clone()), config());
+    let services = watcher(Api::<Service>::all(client.clone()), config()).default_backoff();
+    let slices = watcher(Api::<EndpointSlice>::all(client.clone()), config()).default_backoff();
+    let pods = watcher(Api::<Pod>::all(client.clone()), config()).default_backoff();
     // A node's status is long, and changes often.
-    let nodes = watcher(Api::<PartialObjectMeta<Node>>::all(client.clone()), config());
-    let namespaces = watcher(Api::<PartialObjectMeta<Namespace>>::all(client), config());
+    let nodes = watcher(Api::<PartialObjectMeta<Node>>::all(client.clone()), config()).default_backoff();
+    let namespaces = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), config()).default_backoff();
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(policies::GROUP, policies::VERSION, "PeerAuthentication"));
+    let peers = or_none(watcher(Api::<DynamicObject>::all_with(client, &kind), config()).default_backoff());
     futures_util::stream::select_all([
         of_kind(services, Kind::Service, objects::service, |service| &service.metadata),
         of_kind(slices, Kind::Slice, objects::slice, |slice| &slice.metadata),
         of_kind(pods, Kind::Pod, objects::pod, |pod| &pod.metadata),
         of_kind(nodes, Kind::Node, |node| objects::node(&node.metadata), |node| &node.metadata),
         of_kind(namespaces, Kind::Namespace, |space| objects::namespace(&space.metadata), |space| &space.metadata),
+        of_kind(peers, Kind::PeerAuthentication, objects::peer_authentication, |found| &found.metadata),
     ])
     .boxed()
 }
@@ -106,7 +111,17 @@ fn of_kind<K: Send + 'static>(
             Event::Delete(object) => Said::Gone(of(&object).0),
         }
     };
-    complained(kind, events.default_backoff()).map(said).boxed()
+    complained(kind, events).map(said).boxed()
+}
+
+/// Of a kind that the cluster need not have there is nothing where it does not. Whether it has it now is asked again, after the
+/// pause that `events` make after every error.
+fn or_none<K>(events: impl Stream<Item = watcher::Result<Event<K>>>) -> impl Stream<Item = watcher::Result<Event<K>>> {
+    events.flat_map(|event| {
+        let is_unknown = matches!(&event, Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 404);
+        let events = if is_unknown { vec![Ok(Event::Init), Ok(Event::InitDone)] } else { vec![event] };
+        futures_util::stream::iter(events)
+    })
 }
 
 /// The events that come through; the others are logged, now and then.

@@ -9,13 +9,20 @@ use k8s_openapi::{
     api::{core::v1 as core, discovery::v1 as discovery},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
+use kube::api::DynamicObject;
 
-use super::super::opaque::OpaquePorts;
+use super::super::{
+    opaque::OpaquePorts,
+    policies::{self, Mistake},
+};
 use crate::{
     index::{
         DefaultPolicy, Endpoint, Hints, Key, Namespace, Node, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort,
     },
-    manifest::kinds::{AFFINITY_SECONDS, DEFAULT_POLICY_ANNOTATION, MESHED_ANNOTATION, OPAQUE_PORTS_ANNOTATION, SERVICE_LABEL},
+    manifest::{
+        kinds::{AFFINITY_SECONDS, DEFAULT_POLICY_ANNOTATION, MESHED_ANNOTATION, OPAQUE_PORTS_ANNOTATION, SERVICE_LABEL},
+        policies::{MutualTls, PeerAuthenticationSpec},
+    },
 };
 
 /// Label of a node: its zone.
@@ -121,6 +128,21 @@ fn default_policy(metadata: &ObjectMeta) -> Option<DefaultPolicy> {
     }))
 }
 
+/// A policy. What in it means nothing is logged; the API server has checked it against our schema, unless that was an older one.
+pub(super) fn peer_authentication(object: &DynamicObject) -> Option<Object> {
+    let key = key(&object.metadata);
+    let spec = serde_json::from_value(object.data["spec"].clone()).unwrap_or_else(|error| {
+        tracing::warn!(object = %key, %error, "a PeerAuthentication cannot be read, and asks for proof");
+        PeerAuthenticationSpec { mtls: Some(MutualTls { mode: String::from("STRICT") }), ..PeerAuthenticationSpec::default() }
+    });
+    let made = object.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second());
+    let (read, mistakes) = policies::peer_authentication(key.clone(), made, &spec);
+    for Mistake { field, what } in mistakes {
+        tracing::warn!(object = %key, field, "a PeerAuthentication has a mistake: {what}");
+    }
+    Some(Object::PeerAuthentication(read))
+}
+
 /// A node, of which its labels are enough.
 pub(super) fn node(metadata: &ObjectMeta) -> Option<Object> {
     let zone = metadata.labels.as_ref().and_then(|labels| labels.get(ZONE_LABEL)).cloned().unwrap_or_default();
@@ -160,6 +182,7 @@ pub(super) fn pod(pod: &core::Pod) -> Option<Object> {
         addresses,
         service_account: spec.service_account_name.clone().unwrap_or_else(|| String::from("default")),
         workload: workload(owner, hash, name).to_owned(),
+        labels: metadata.labels.clone().unwrap_or_default(),
         node: spec.node_name.clone().unwrap_or_default(),
         meshed: !is_on_host && annotation(MESHED_ANNOTATION).is_some_and(|value| value == "true"),
         token: None,

@@ -1,0 +1,62 @@
+//! Who may call a pod: its default policy, and what is asked of its callers, in one word for each port.
+
+use std::collections::BTreeMap;
+
+use crate::index::{DefaultPolicy, Proof, Proofs};
+
+/// Who may call a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Callers {
+    elsewhere: DefaultPolicy,
+    /// At ports where it is another.
+    ports: BTreeMap<u16, DefaultPolicy>,
+}
+
+impl Callers {
+    /// Whom both let in.
+    pub(super) fn of(default_policy: DefaultPolicy, proofs: &Proofs) -> Self {
+        let both = |proof: Option<Proof>| match (default_policy, proof) {
+            (DefaultPolicy::AllowAll, Some(Proof::Required)) => DefaultPolicy::AllowAuthenticated,
+            (policy, _) => policy,
+        };
+        let elsewhere = both(proofs.everywhere);
+        let ports = proofs.ports.iter().map(|(port, proof)| (*port, both(Some(*proof))));
+        Self { elsewhere, ports: ports.filter(|(_, policy)| *policy != elsewhere).collect() }
+    }
+
+    /// At all ports but [`ports`](Self::ports).
+    pub(super) fn elsewhere(&self) -> DefaultPolicy {
+        self.elsewhere
+    }
+
+    /// At a port where it is another than elsewhere.
+    pub(super) fn at(&self, port: u16) -> Option<DefaultPolicy> {
+        self.ports.get(&port).copied()
+    }
+
+    /// Ports where it is another than elsewhere.
+    pub(super) fn ports(&self) -> impl Iterator<Item = u16> {
+        self.ports.keys().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stricter_of_both_counts_at_each_port() {
+        use DefaultPolicy::{AllowAll, AllowAuthenticated, Deny};
+        let proofs = |everywhere, port| Proofs { everywhere, ports: [(9090, port)].into() };
+        for (policy, everywhere, port, elsewhere, there) in [
+            (AllowAll, None, Proof::Required, AllowAll, Some(AllowAuthenticated)),
+            (AllowAll, Some(Proof::Required), Proof::Welcome, AllowAuthenticated, Some(AllowAll)),
+            (AllowAll, Some(Proof::Required), Proof::Required, AllowAuthenticated, None),
+            (AllowAuthenticated, Some(Proof::Welcome), Proof::Welcome, AllowAuthenticated, None),
+            (Deny, Some(Proof::Welcome), Proof::Welcome, Deny, None),
+        ] {
+            let callers = Callers::of(policy, &proofs(everywhere, port));
+            assert_eq!((callers.elsewhere(), callers.at(9090)), (elsewhere, there), "{policy:?} {everywhere:?} {port:?}");
+        }
+    }
+}
