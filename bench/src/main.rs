@@ -8,6 +8,7 @@
 //!
 //! Verbs that begin with `__` are this program's own: the processes it starts inside the pods it builds.
 
+mod admin;
 mod building;
 mod clock;
 mod compare;
@@ -15,7 +16,9 @@ mod control;
 mod folders;
 mod guard;
 mod host;
+mod output;
 mod statistics;
+mod table;
 mod usage;
 
 use std::process::ExitCode;

@@ -15,7 +15,7 @@
 //! | `contestants`, `relay` | the sidecars; the bare relay that is the floor |
 //! | `apps`, `load`, `grpc` | what answers and what asks |
 //! | `identities` | one authority for all |
-//! | `metrics`, `proof` | what Weft says of itself |
+//! | `proof` | that Weft did what it says |
 //! | `results`, `figures`, `about` | what came of it |
 //! | `report`, `progress` | what people see |
 
@@ -29,7 +29,6 @@ mod grpc;
 mod identities;
 mod inside;
 pub(crate) mod load;
-mod metrics;
 mod network;
 mod nginx;
 mod pair;

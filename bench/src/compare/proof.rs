@@ -2,13 +2,8 @@
 
 use anyhow::ensure;
 
-use super::{
-    contestants::Contestant,
-    metrics::{fetch, sum},
-    network::ADMIN,
-    pair::Pair,
-    traffic::Traffic,
-};
+use super::{contestants::Contestant, network::ADMIN, pair::Pair, traffic::Traffic};
+use crate::admin::{fetch, sum};
 
 /// Checks by the sidecars' own metrics that everything a pair of Weft's carried was mutual TLS, and that opaque was opaque.
 ///
@@ -19,7 +14,7 @@ pub(crate) fn prove(pair: &Pair) -> anyhow::Result<()> {
         return Ok(());
     }
     for pod in pair.pods() {
-        let page = pod.within(|| fetch(pod.address, ADMIN))??;
+        let page = pod.within(|| fetch((pod.address, ADMIN), "/metrics"))??;
         let counted = |tls: &str| {
             let requests = ["http_client_request_duration_seconds_count", "http_server_request_duration_seconds_count"];
             let requests: f64 = requests.iter().map(|name| sum(&page, name, &[tls])).sum();

@@ -11,7 +11,11 @@ use super::{
     program::Control,
     subscriber::What,
 };
-use crate::{clock, statistics::Spread, usage::Cpu};
+use crate::{
+    clock,
+    statistics::{Spread, ms},
+    usage::Cpu,
+};
 
 /// For so long nothing happens, while idleness is measured.
 const CALM: Duration = Duration::from_secs(5);
@@ -136,8 +140,4 @@ async fn restart(crowd: &mut Crowd, control: &mut Control, source: &mut Source) 
     let edit_ms = ms(crowd.all(What::Told(edit), edited).await?.all);
     let ready_ms = ms(control.start_time);
     Ok(Restart { ready_ms, half_ms: ms(back.half), all_ms: ms(back.all), bytes_each, edit_ms })
-}
-
-fn ms(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
 }

@@ -18,10 +18,7 @@ mod program;
 mod report;
 mod subscriber;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -31,7 +28,7 @@ use figures::Figures;
 use manifests::{POPULAR, Size, Source};
 use measure::Plan;
 
-use crate::{building, folders, host::Host};
+use crate::{building, host::Host, output::Output};
 
 /// The most services: each has 64 of the addresses from 10.128.0.0 on.
 const SERVICES_MAX: i64 = 20_000;
@@ -60,12 +57,8 @@ pub struct Args {
     /// Where `weft-control` is, in place of building it as it is shipped.
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
-    /// Write `bench/CONTROL.md` too.
-    #[arg(long)]
-    publish: bool,
-    /// Where `control.md` and `control.json` go [default: target/bench].
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Measures, and writes what was measured.
@@ -85,15 +78,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let mut source = Source::write(folder.path(), size)?;
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let figures = runtime.block_on(measure(&args, &program, &mut source, folder.path()))?;
-    let out = args.out.unwrap_or_else(|| folders::target().join("bench"));
-    let page = report::markdown(&figures);
-    write(&out, "control.json", &serde_json::to_string_pretty(&figures)?)?;
-    write(&out, "control.md", &page)?;
-    if args.publish {
-        write(&folders::workspace().join("bench"), "CONTROL.md", &page)?;
-    }
-    println!("{page}\nWritten to {}", out.display());
-    Ok(())
+    args.output.write("control", &figures, &report::markdown(&figures))
 }
 
 async fn measure(args: &Args, program: &Path, source: &mut Source, folder: &Path) -> anyhow::Result<Figures> {
@@ -120,9 +105,4 @@ async fn measure(args: &Args, program: &Path, source: &mut Source, folder: &Path
 fn allow_many_files() -> anyhow::Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).context("cannot raise the limit of open files")
-}
-
-fn write(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
-    let path = folder.join(name);
-    fs::create_dir_all(folder).and_then(|()| fs::write(&path, text)).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -2,8 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -13,7 +12,7 @@ use anyhow::{Context as _, ensure};
 use certs::bundle::Bundle;
 
 use crate::{
-    clock,
+    admin, clock,
     usage::{self, Cpu, Memory},
 };
 
@@ -111,7 +110,7 @@ impl Control {
 
     fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let begun = clock::now();
-        while !is_ready(self.ports.admin) {
+        while admin::fetch((Ipv4Addr::LOCALHOST, self.ports.admin), "/ready").is_err() {
             let log = self.folder.join("log");
             if let Some(status) = self.process.try_wait()? {
                 anyhow::bail!("control has ended ({status}): {}", std::fs::read_to_string(log).unwrap_or_default());
@@ -152,15 +151,4 @@ fn spawn(program: &Path, source: &Path, folder: &Path, ports: Ports) -> anyhow::
     }
     let spawned = command.stdin(Stdio::null()).stderr(log).spawn();
     spawned.context("cannot start setpriv (of util-linux)")
-}
-
-fn is_ready(admin: u16) -> bool {
-    let ask = || {
-        let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, admin)))?;
-        stream.write_all(b"GET /ready HTTP/1.1\r\nhost: control\r\nconnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        std::io::Result::Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.contains(" 200 "))
 }

@@ -1,8 +1,7 @@
 //! What people read of it.
 
-use comfy_table::{Cell, CellAlignment, Table, presets};
-
 use super::figures::{Figures, OfCrowd};
+use crate::table::{self, Row, mib, tenths, whole};
 
 /// What the figures do not say by themselves.
 const NOTES: &str = "\
@@ -16,7 +15,7 @@ follows the same ten services. They take processors from control while it tells 
 pub fn markdown(figures: &Figures) -> String {
     let Figures { host, command, services, endpoints, alone, crowds } = figures;
     let alone = format!(
-        "Ready {:.0} ms after its start; {:.1} MiB resident; {:.2} ms of CPU per second while nothing happens.",
+        "Ready {:.0} ms after its start; {} MiB resident; {:.2} ms of CPU per second while nothing happens.",
         alone.ready_ms,
         mib(alone.memory_kib),
         alone.idle_cpu_ms
@@ -24,19 +23,16 @@ pub fn markdown(figures: &Figures) -> String {
     format!(
         "# weft-control with {services} services and {endpoints} endpoints\n\n`cargo run --release -p bench -- {command}` on {host}\n\n\
          ## Alone\n\n{alone}\n\n## With subscribers\n\n{}\n\n{NOTES}",
-        table(crowds)
+        table::markdown("subscribers", crowds, |crowd| crowd.subscribers.to_string(), &ROWS)
     )
 }
 
-/// A figure's name, and how it is read and written.
-type Row = (&'static str, fn(&OfCrowd) -> String);
-
-const ROWS: [Row; 22] = [
+const ROWS: [Row<OfCrowd>; 22] = [
     ("**all begin at once**: all have a certificate, ms", |crowd| whole(crowd.gathering.certified_ms)),
     ("all are configured, ms", |crowd| whole(crowd.gathering.configured_ms)),
     ("bytes to each", |crowd| crowd.gathering.bytes_each.to_string()),
     ("CPU of control, ms", |crowd| whole(crowd.gathering.cpu_ms)),
-    ("**idle**: memory, MiB", |crowd| format!("{:.1}", mib(crowd.idle.memory_kib))),
+    ("**idle**: memory, MiB", |crowd| mib(crowd.idle.memory_kib)),
     ("CPU, ms per s", |crowd| format!("{:.2}", crowd.idle.cpu_ms)),
     ("**an endpoint changes**: half know, ms", |crowd| tenths(crowd.edit.half_ms)),
     ("the last knows, ms", |crowd| tenths(crowd.edit.all_ms)),
@@ -46,7 +42,7 @@ const ROWS: [Row; 22] = [
     ("CPU of the subscribers, ms", |crowd| tenths(crowd.edit.own_cpu_ms)),
     ("**churn**: edits per s", |crowd| crowd.churn.edits.to_string()),
     ("CPU of control, ms per s", |crowd| tenths(crowd.churn.cpu_ms)),
-    ("the most memory, MiB", |crowd| format!("{:.1}", mib(crowd.churn.memory_kib_most))),
+    ("the most memory, MiB", |crowd| mib(crowd.churn.memory_kib_most)),
     ("bytes to each, per s", |crowd| crowd.churn.bytes_each.to_string()),
     ("the last knows of the last edit, ms", |crowd| tenths(crowd.churn.all_ms)),
     ("**control is killed and started again**: ready, ms", |crowd| whole(crowd.restart.ready_ms)),
@@ -55,28 +51,3 @@ const ROWS: [Row; 22] = [
     ("bytes to each", |crowd| crowd.restart.bytes_each.to_string()),
     ("the last knows of an edit made then, ms", |crowd| tenths(crowd.restart.edit_ms)),
 ];
-
-fn table(crowds: &[OfCrowd]) -> Table {
-    let number = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN);
-    let heads = crowds.iter().map(|crowd| number(crowd.subscribers.to_string()));
-    table.set_header(std::iter::once(Cell::new("subscribers")).chain(heads));
-    for (name, figure) in ROWS {
-        table.add_row(std::iter::once(Cell::new(name)).chain(crowds.iter().map(|crowd| number(figure(crowd)))));
-    }
-    table
-}
-
-fn whole(number: f64) -> String {
-    format!("{number:.0}")
-}
-
-fn tenths(number: f64) -> String {
-    format!("{number:.1}")
-}
-
-#[allow(clippy::cast_precision_loss, reason = "memory is far below 2^52 KiB")]
-fn mib(kib: u64) -> f64 {
-    kib as f64 / 1024.0
-}

@@ -20,13 +20,12 @@ use serde_json::Value;
 use super::{
     super::{
         identities::NAMESPACE,
-        metrics,
         network::{ADMIN, BRIDGE, INBOUND, MARK, OUTBOUND},
         process::Process,
     },
     Contestant, End, Place, Post, Traffic,
 };
-use crate::{clock, usage::Cpu};
+use crate::{admin, clock, usage::Cpu};
 
 /// Where control tells of itself.
 const CONTROL_ADMIN: u16 = 17013;
@@ -117,8 +116,8 @@ impl Mesh {
         thread::sleep(CALM);
         let is_calm = Cpu::of(self.control.id())?.since(&before) < CALM / 50;
         // While it takes in thousands, its page may be late.
-        let page = metrics::fetch(BRIDGE, CONTROL_ADMIN).unwrap_or_default();
-        Ok(!is_calm || metrics::sum(&page, "weft_control_objects", &["kind=\"Service\""]) != services)
+        let page = admin::fetch((BRIDGE, CONTROL_ADMIN), "/metrics").unwrap_or_default();
+        Ok(!is_calm || admin::sum(&page, "weft_control_objects", &["kind=\"Service\""]) != services)
     }
 
     fn tell(&self, name: &str, object: &Value) -> anyhow::Result<()> {

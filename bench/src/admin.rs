@@ -1,8 +1,8 @@
-//! What Weft's programs say of themselves: pages of metrics, read over plain HTTP.
+//! What Weft's programs say of themselves: pages of their admin ports, read over plain HTTP.
 
 use std::{
     io::{Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpStream},
+    net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -11,22 +11,23 @@ use anyhow::{Context as _, ensure};
 /// For a page to come.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Fetches `/metrics`. The calling thread must be where `address` can be reached.
+/// Fetches the page at `path`. The calling thread must be where `address` can be reached.
 ///
 /// # Errors
-/// It cannot be had.
-pub(crate) fn fetch(address: Ipv4Addr, port: u16) -> anyhow::Result<String> {
-    let address = SocketAddr::from((address, port));
+/// It cannot be had, or is given with another status than 200.
+pub(crate) fn fetch(address: impl Into<SocketAddr>, path: &str) -> anyhow::Result<String> {
+    let address = address.into();
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).with_context(|| format!("cannot connect to {address}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: metrics\r\nconnection: close\r\n\r\n")?;
-    let mut page = String::new();
-    stream.read_to_string(&mut page).with_context(|| format!("no page of metrics from {address}"))?;
-    ensure!(page.starts_with("HTTP/1.1 200"), "{address} answers {:?}", page.lines().next());
-    Ok(page)
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).with_context(|| format!("{address} does not answer {path}"))?;
+    let (head, page) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    ensure!(head.starts_with("HTTP/1.1 200"), "{address} answers {path} with {:?}", head.lines().next());
+    Ok(page.to_owned())
 }
 
-/// The sum of all series called `name` that have all of `labels`, each as `name="value"`.
+/// The sum of all series of a page of metrics called `name` that have all of `labels`, each as `name="value"`.
 pub(crate) fn sum(page: &str, name: &str, labels: &[&str]) -> f64 {
     let series = page.lines().filter_map(|line| line.strip_prefix(name));
     let series = series.filter(|rest| rest.starts_with(['{', ' ']) && labels.iter().all(|label| rest.contains(label)));
