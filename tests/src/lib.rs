@@ -4,6 +4,7 @@
 //! run as root and as an ordinary user alike.
 
 mod cluster;
+mod installed;
 mod manifest;
 mod mesh;
 mod node;
@@ -12,9 +13,10 @@ mod wait;
 mod worlds;
 
 pub use cluster::{Cluster, Control, free_port, get, helm, secret_file};
+pub use installed::{INSTALL_FLAGS, client, install, namespace, printed, ready, settled};
 pub use manifest::{App, manifests, service};
 pub use mesh::{Mesh, Running, go_program, program, python, script};
-pub use node::{APPS_IMAGE, WEFT_IMAGE, with_node};
+pub use node::{APPS_IMAGE, WEFT_IMAGE, node_of, with_node};
 pub use pods::Process;
 pub use wait::{PATIENCE, eventually};
 pub use worlds::{WORLDS, World, both, outside, ways};

@@ -201,9 +201,13 @@ pub fn go_program(name: &str) -> String {
 
 /// A program of ours, as it was built beside this test.
 pub fn program(name: &str) -> Command {
+    Command::new(programs().join(name))
+}
+
+/// Where they are.
+pub(crate) fn programs() -> PathBuf {
     let tests = std::env::current_exe().expect("our own path");
-    let built: PathBuf = tests.ancestors().nth(2).expect("the target folder").join(name);
-    Command::new(built)
+    tests.ancestors().nth(2).expect("the target folder").to_owned()
 }
 
 /// The program people type.

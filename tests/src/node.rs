@@ -7,7 +7,10 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::cluster::{Cluster, kubernetes};
+use crate::{
+    cluster::{Cluster, kubernetes},
+    mesh::programs,
+};
 
 /// Image of control and of sidecars in the tests.
 pub const WEFT_IMAGE: &str = "weft.test/weft:1";
@@ -21,10 +24,11 @@ const NEEDED: [&str; 4] = ["/usr/bin/containerd", "/usr/sbin/runc", "/usr/lib/cn
 /// The cluster of this process, with a node; `None` where there can be none.
 pub fn with_node() -> Option<&'static Cluster> {
     static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
-    SHARED.get_or_init(up).as_ref()
+    SHARED.get_or_init(|| node_of(&programs())).as_ref()
 }
 
-fn up() -> Option<Cluster> {
+/// One with a node whose image of the mesh holds the programs of the folder `programs`; `None` where there can be none.
+pub fn node_of(programs: &Path) -> Option<Cluster> {
     let missing: Vec<&str> = NEEDED.into_iter().filter(|file| !Path::new(file).exists()).collect();
     if !rustix::process::geteuid().is_root() || !missing.is_empty() {
         eprintln!("\n!!! NO NODE: pods are not tried on this machine: it takes root, and is missing {missing:?}\n");
@@ -33,7 +37,7 @@ fn up() -> Option<Cluster> {
     let folder = tempfile::tempdir().expect("a folder");
     let weft = image(folder.path(), WEFT_IMAGE, &["--user", "7717", "--entrypoint", "/usr/local/bin/weft-proxy"], &|image| {
         for name in ["weft-proxy", "weft-control"] {
-            let program = stripped(folder.path(), name);
+            let program = stripped(&programs.join(name), folder.path());
             image.arg("--program").arg(format!("{}:/usr/local/bin/{name}", program.display()));
         }
     });
@@ -50,11 +54,10 @@ fn up() -> Option<Cluster> {
 }
 
 /// A program of ours without what only debuggers need: images are copied about.
-fn stripped(folder: &Path, name: &str) -> PathBuf {
-    let to = folder.join(name);
-    let program = crate::program(name);
-    let done = Command::new("strip").arg("-o").arg(&to).arg(program.get_program()).status().expect("strip, of binutils");
-    assert!(done.success());
+fn stripped(program: &Path, folder: &Path) -> PathBuf {
+    let to = folder.join(program.file_name().expect("a program's name"));
+    let done = Command::new("strip").arg("-o").arg(&to).arg(program).status().expect("strip, of binutils");
+    assert!(done.success(), "{} cannot be stripped", program.display());
     to
 }
 

@@ -2,9 +2,9 @@
 
 use std::process::Output;
 
-use tests::{Cluster, eventually, program};
+use tests::{Cluster, client, eventually, namespace, program, ready};
 
-use super::shop::{client, installed, namespace, ready, together};
+use super::shop::{installed, together};
 
 fn check(cluster: &Cluster, flags: &[&str]) -> (Option<i32>, String) {
     let Output { status, stdout, stderr } =

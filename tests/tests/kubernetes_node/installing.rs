@@ -2,9 +2,9 @@
 
 use std::process::{Output, Stdio};
 
-use tests::{Cluster, eventually, program};
+use tests::{Cluster, INSTALL_FLAGS, client, eventually, namespace, printed, program, ready, settled};
 
-use super::shop::{FLAGS, alone, client, installed, manifests, namespace, ready, run, settled, web};
+use super::shop::{alone, installed, run, web};
 
 fn weft(cluster: &Cluster, arguments: &[&str]) -> (Option<i32>, String) {
     let mut weft = program("weft");
@@ -23,7 +23,7 @@ fn left(cluster: &Cluster) -> String {
 }
 
 fn apply(cluster: &Cluster) {
-    let (code, said) = weft(cluster, &[&["install", "--apply"], &FLAGS[..]].concat());
+    let (code, said) = weft(cluster, &[&["install", "--apply"], &INSTALL_FLAGS[..]].concat());
     assert!(code == Some(0) && said.contains("control runs"), "{said}");
     settled(cluster);
 }
@@ -49,7 +49,7 @@ fn nothing_is_left_of_what_was_installed_and_it_can_be_installed_again() {
     cluster.apply(&client("leaving"));
     ready(cluster, "leaving", &["pod/client"]);
     assert!(left(cluster).contains("configmap/weft-trust-bundle"));
-    cluster.delete(&manifests());
+    cluster.delete(&printed(program("weft"), &[]));
     eventually("nothing is left", || left(cluster).is_empty().then_some(()));
 
     apply(cluster);

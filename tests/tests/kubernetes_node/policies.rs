@@ -1,8 +1,8 @@
 //! Who may call a pod.
 
-use tests::{Cluster, eventually};
+use tests::{Cluster, client, eventually, namespace, ready};
 
-use super::shop::{alone, client, installed, namespace, ready, run, together, web};
+use super::shop::{alone, installed, run, together, web};
 
 /// Probes of every kind over the network.
 const PROBES: &str = "readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}\n        \

@@ -3,9 +3,9 @@
 use std::{fs, thread, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
-use tests::{Cluster, eventually};
+use tests::{Cluster, client, eventually, namespace, ready};
 
-use super::shop::{alone, client, installed, namespace, ready, run, together, web};
+use super::shop::{alone, installed, run, together, web};
 
 const PROBES: &str = "readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}";
 

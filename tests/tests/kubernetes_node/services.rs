@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tests::{Cluster, eventually};
+use tests::{Cluster, client, eventually, namespace, ready};
 
-use super::shop::{client, installed, namespace, ready, run, together, web};
+use super::shop::{installed, run, together, web};
 
 const PROBES: &str = "readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}";
 

@@ -1,9 +1,9 @@
 //! Calls between pods.
 
 use serde_json::{Value, json};
-use tests::eventually;
+use tests::{client, eventually, namespace, ready};
 
-use super::shop::{client, installed, namespace, ready, run, together, web};
+use super::shop::{installed, run, together, web};
 
 const PROBES: &str = "readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}\n        \
     livenessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}";
