@@ -26,6 +26,9 @@ pub(crate) const CONTROL: Program = Program { name: "weft-control", package: "co
 /// The sidecar.
 pub(crate) const PROXY: Program = Program { name: "weft-proxy", package: "proxy" };
 
+/// What people type.
+pub(crate) const WEFT: Program = Program { name: "weft", package: "cli" };
+
 impl Program {
     /// Where it is: in the folder `ready`, if there is one, or built with a profile of cargo's.
     ///

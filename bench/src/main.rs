@@ -2,6 +2,7 @@
 //!
 //! | verb | what |
 //! |---|---|
+//! | `cluster` | what a thousand Services cost in a real cluster: control, and a sidecar that calls ten of them |
 //! | `compare` | pairs of sidecars side by side with those of others |
 //! | `control` | what control costs, and how soon the last of many sidecars knows of a change |
 //! | `guard` | instructions per request, held against what is recorded |
@@ -11,6 +12,7 @@
 mod admin;
 mod building;
 mod clock;
+mod cluster;
 mod compare;
 mod control;
 mod folders;
@@ -35,6 +37,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Measure what a thousand Services cost in a real cluster: control, and a sidecar that calls ten of them
+    Cluster(cluster::Args),
     /// Compare pairs of sidecars: CPU, speed and memory of Weft, Envoy, HAProxy, nginx and a bare relay, interleaved
     Compare(compare::Arguments),
     /// Measure what control costs, and how soon the last of many sidecars knows of a change
@@ -53,6 +57,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
+        Verb::Cluster(arguments) => cluster::run(arguments).map(|()| ExitCode::SUCCESS),
         Verb::Compare(arguments) => compare::run(arguments),
         Verb::Control(arguments) => control::run(arguments).map(|()| ExitCode::SUCCESS),
         Verb::Guard(arguments) => guard::run(arguments).map(|()| ExitCode::SUCCESS),

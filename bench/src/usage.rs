@@ -58,6 +58,14 @@ impl Memory {
     }
 }
 
+/// Resident memory of a process that is nobody else's and of no file, in KiB: what it has written itself.
+///
+/// # Errors
+/// It has ended.
+pub(crate) fn own(process: u32) -> io::Result<u64> {
+    Ok(field(&fs::read_to_string(format!("/proc/{process}/status"))?, "RssAnon:"))
+}
+
 /// The most memory that was resident since the process began, in KiB.
 ///
 /// # Errors
@@ -136,7 +144,7 @@ mod tests {
         assert!(Cpu::of(own).unwrap().since(&Cpu::default()) > Duration::ZERO);
         let memory = Memory::of(own).unwrap();
         assert!(memory.resident > 100 && memory.proportional > 100, "{memory:?}");
-        assert!(peak(own).unwrap() > 100);
+        assert!(peak(own).unwrap() > 100 && super::own(own).unwrap() > 100);
     }
 
     #[test]
