@@ -9,13 +9,13 @@ use std::{
 
 use crate::{
     cluster::{Cluster, kubernetes},
-    mesh::programs,
+    mesh::{go_program, programs},
 };
 
 /// Image of control and of sidecars in the tests.
 pub const WEFT_IMAGE: &str = "weft.test/weft:1";
 
-/// Image of apps and of their clients: nginx, curl, h2load, busybox.
+/// Image of apps and of their clients: nginx, curl, h2load, Redis, gRPC streams, busybox.
 pub const APPS_IMAGE: &str = "weft.test/apps:1";
 
 /// What a node needs of the machine, beside root.
@@ -42,9 +42,12 @@ pub fn node_of(programs: &Path) -> Option<Cluster> {
         }
     });
     let apps = image(folder.path(), APPS_IMAGE, &["--entrypoint", "/bin/busybox"], &|image| {
-        for program in ["/usr/sbin/nginx", "/usr/bin/curl", "/usr/bin/h2load", "/bin/busybox"] {
+        for program in
+            ["/usr/sbin/nginx", "/usr/bin/curl", "/usr/bin/h2load", "/usr/bin/redis-server", "/usr/bin/redis-cli", "/bin/busybox"]
+        {
             image.args(["--program", program]);
         }
+        image.arg("--program").arg(format!("{}:/usr/bin/grpc-streams", go_program("grpc-streams")));
         for applet in ["sh", "sleep", "cat", "wget", "nc", "true", "false"] {
             image.arg("--link").arg(format!("busybox:/bin/{applet}"));
         }

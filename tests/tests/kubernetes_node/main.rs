@@ -2,6 +2,9 @@
 
 mod checking;
 mod installing;
+mod load;
+mod market;
+mod node;
 mod policies;
 mod rolling;
 mod services;
