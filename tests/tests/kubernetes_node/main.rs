@@ -1,12 +1,14 @@
 //! The mesh in a cluster whose pods run: installed from what `weft install` prints, with plain manifests for apps.
 
 mod checking;
+mod heard;
 mod installing;
 mod load;
 mod market;
 mod node;
 mod policies;
 mod rolling;
+mod scaling;
 mod services;
 mod shop;
 mod traffic;
