@@ -1,9 +1,16 @@
 //! The node from outside of its namespaces.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use rustix::process::Pid;
 use tests::Cluster;
+
+/// A command on the node's network.
+pub(crate) fn on_the_node(cluster: &Cluster, command: &[&str]) -> Command {
+    let mut enter = Command::new("nsenter");
+    enter.args(["--target", &api_server(cluster).as_raw_nonzero().to_string(), "--net"]).args(command);
+    enter
+}
 
 /// The process that serves the API of `cluster`, which runs in another pid namespace than we do.
 pub(crate) fn api_server(cluster: &Cluster) -> Pid {
