@@ -8,6 +8,7 @@ mod load;
 mod market;
 mod node;
 mod policies;
+mod readiness;
 mod rolling;
 mod scaling;
 mod services;
