@@ -30,15 +30,24 @@ pub(crate) fn installed() -> Option<&'static Cluster> {
 /// A Deployment of nginx that answers with its pod's name, and its Service; `probes` are the kubelet's. nginx is not the first process of
 /// its container, so that only probes can tell when it is gone.
 pub(crate) fn web(namespace: &str, replicas: u32, probes: &str) -> String {
+    served(namespace, "", "Deployment", &format!("replicas: {replicas}"), probes)
+}
+
+/// The same as a StatefulSet, whose pods have names by its headless Service.
+pub(crate) fn web_with_names(namespace: &str, probes: &str) -> String {
+    served(namespace, "clusterIP: None, ", "StatefulSet", "serviceName: web", probes)
+}
+
+fn served(namespace: &str, service: &str, kind: &str, spec: &str, probes: &str) -> String {
     format!(
         "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: web, namespace: {namespace}}}\n---\n\
          apiVersion: v1\nkind: Service\nmetadata: {{name: web, namespace: {namespace}}}\n\
-         spec: {{selector: {{app: web}}, ports: [{{name: http, port: 80, targetPort: 8080}}]}}\n---\n\
+         spec: {{{service}selector: {{app: web}}, ports: [{{name: http, port: 80, targetPort: 8080}}]}}\n---\n\
          apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: web, namespace: {namespace}}}\ndata:\n  nginx.conf: |\n    \
          daemon off; pid /tmp/pid; error_log stderr; events {{}}\n    \
          http {{ access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p; fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;\n      \
          server {{ listen 8080; location / {{ return 200 \"$hostname caller=$http_weft_client_id\\n\"; }} }} }}\n---\n\
-         apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: {namespace}}}\nspec:\n  replicas: {replicas}\n  \
+         apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: web, namespace: {namespace}}}\nspec:\n  {spec}\n  \
          selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    spec:\n      serviceAccountName: web\n      \
          containers:\n      - name: app\n        image: {APPS_IMAGE}\n        command: [/bin/sh, -c, \"/usr/sbin/nginx -c /conf/nginx.conf & trap 'exit 0' TERM; sleep 100000 & wait\"]\n        \
          ports: [{{containerPort: 8080, name: http}}]\n        {probes}\n        \
