@@ -2,6 +2,7 @@
 
 mod capture;
 mod checking;
+mod entrances;
 mod heard;
 mod installing;
 mod kinds;

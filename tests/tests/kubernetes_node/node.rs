@@ -5,6 +5,9 @@ use std::{fs, process::Command};
 use rustix::process::Pid;
 use tests::Cluster;
 
+/// The node's own address.
+pub(crate) const ADDRESS: &str = "10.29.0.1";
+
 /// A command on the node's network.
 pub(crate) fn on_the_node(cluster: &Cluster, command: &[&str]) -> Command {
     let mut enter = Command::new("nsenter");
