@@ -26,7 +26,7 @@ fn webhooks(name: &str, port: u16) -> String {
 }
 
 /// A namespace with a label, and control that adds sidecars to its pods. Returns when it does.
-fn injecting(cluster: &Cluster, name: &str) -> Control {
+pub(crate) fn injecting(cluster: &Cluster, name: &str) -> Control {
     namespace(cluster, name);
     cluster.kubectl(&["label", "namespace", name, "weft.dev/inject=enabled", &format!("for={name}")]);
     let port = free_port();
@@ -41,7 +41,7 @@ fn injecting(cluster: &Cluster, name: &str) -> Control {
     control
 }
 
-fn names(pod: &Value, list: &str) -> Vec<String> {
+pub(crate) fn names(pod: &Value, list: &str) -> Vec<String> {
     let items = pod["spec"][list].as_array().into_iter().flatten();
     items.filter_map(|item| item["name"].as_str().map(str::to_owned)).collect()
 }
@@ -50,7 +50,7 @@ fn pod(cluster: &Cluster, namespace: &str, name: &str) -> Value {
     serde_json::from_str(&cluster.kubectl(&["-n", namespace, "get", "pod", name, "-o", "json"])).expect("JSON")
 }
 
-const SIDECAR: [&str; 2] = ["weft-init", "weft-proxy"];
+pub(crate) const SIDECAR: [&str; 2] = ["weft-init", "weft-proxy"];
 
 #[test]
 fn a_labelled_namespace_gets_sidecars_and_what_they_need() {

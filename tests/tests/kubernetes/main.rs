@@ -3,6 +3,7 @@
 mod certificates;
 mod following;
 mod injection;
+mod neighbours;
 mod policies;
 
 use tests::Cluster;
