@@ -56,8 +56,12 @@ fn whoever_has_no_sidecar_is_served_and_not_believed() {
     cluster.apply(&client("outside"));
     ready(cluster, "inside", &["deployment/web"]);
     ready(cluster, "outside", &["pod/client"]);
-    let answer =
-        run(cluster, "outside", &["curl", "-s", "-m", "10", "-H", "weft-client-id: spiffe://made/up", "http://web.inside/"]);
+    let curl = ["curl", "-sf", "-m", "10", "-H", "weft-client-id: spiffe://made/up", "http://web.inside/"];
+    // The node's rules follow its endpoints a moment later.
+    let answer = eventually("the Service answers", || {
+        let asked = cluster.run(&[&["-n", "outside", "exec", "client", "-c", "app", "--"], &curl[..]].concat());
+        asked.status.success().then(|| String::from_utf8_lossy(&asked.stdout).into_owned())
+    });
     assert!(answer.trim_end().ends_with("caller="), "{answer}");
 }
 
