@@ -8,11 +8,11 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use tests::Cluster;
+use tests::{Cluster, client, namespace, ready};
 
 use super::{
     node::on_the_node,
-    shop::{client, installed, namespace, ready, run, together, web},
+    shop::{installed, run, together, web},
 };
 
 const SECRET: &str = "attack-at-dawn-4711";

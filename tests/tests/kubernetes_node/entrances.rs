@@ -1,10 +1,10 @@
 //! Calls from outside of the cluster arrive at meshed pods.
 
-use tests::{Cluster, eventually};
+use tests::{Cluster, eventually, namespace, ready};
 
 use super::{
     node::{ADDRESS, on_the_node},
-    shop::{installed, namespace, ready, together, web},
+    shop::{installed, together, web},
 };
 
 /// An address that a balancer in front of the cluster would have.

@@ -1,8 +1,8 @@
 //! Pods of every kind have sidecars, or are let in without, and it is said why.
 
-use tests::{APPS_IMAGE, Cluster, eventually};
+use tests::{APPS_IMAGE, Cluster, client, eventually, namespace, ready};
 
-use super::shop::{client, installed, namespace, ready, run, together, web, web_with_names};
+use super::shop::{installed, run, together, web, web_with_names};
 
 /// What becomes of a pod's sidecar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

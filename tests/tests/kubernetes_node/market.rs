@@ -1,8 +1,8 @@
 //! An app that is called in four ways.
 
-use tests::{APPS_IMAGE, Cluster};
+use tests::{APPS_IMAGE, Cluster, client, namespace, ready};
 
-use super::shop::{client, installed, namespace, ready};
+use super::shop::installed;
 
 /// A Deployment `web` of nginx, Redis and a server of gRPC, and its Service. A container goes on until nobody calls it any more, and no stream
 /// lasts longer than that.

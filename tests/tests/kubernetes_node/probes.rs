@@ -1,8 +1,8 @@
 //! Probes of every kind go through sidecars, and tell the kubelet what the app would have.
 
-use tests::{APPS_IMAGE, eventually};
+use tests::{APPS_IMAGE, eventually, namespace, ready};
 
-use super::shop::{installed, namespace, ready, together};
+use super::shop::{installed, together};
 
 /// A container for each kind, asked in that way for everything that can be asked.
 const WELL: &str = r"

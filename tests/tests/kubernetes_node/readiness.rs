@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::{APPS_IMAGE, Cluster};
+use tests::{APPS_IMAGE, Cluster, client, namespace};
 
 use super::{
     heard::{Heard, now, told},
-    shop::{client, installed, namespace, together},
+    shop::{installed, together},
 };
 
 /// On a machine that is busy with other tests. The promise is 300 ms.

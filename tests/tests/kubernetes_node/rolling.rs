@@ -3,13 +3,13 @@
 use std::{thread, time::Duration};
 
 use rustix::process::{Signal, kill_process};
-use tests::{Cluster, eventually};
+use tests::{Cluster, client, eventually, namespace, ready};
 
 use super::{
     load::{CONNECTIONS, HTTP1, HTTP2, Load, OPAQUE, Outcome, STREAMS},
     market::market,
     node::api_server,
-    shop::{alone, client, installed, namespace, ready, run, together, web},
+    shop::{alone, installed, run, together, web},
 };
 
 const PROBES: &str = "readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}";

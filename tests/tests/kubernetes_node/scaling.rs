@@ -6,11 +6,11 @@ use std::{
 };
 
 use serde_json::Value;
-use tests::{Cluster, eventually};
+use tests::{Cluster, client, eventually, namespace, ready};
 
 use super::{
     heard::{Heard, Line, told},
-    shop::{client, installed, namespace, ready, together, web},
+    shop::{installed, together, web},
 };
 
 const PROBES: &str = "readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}";

@@ -4,8 +4,6 @@ use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard
 
 use tests::{APPS_IMAGE, Cluster, install, program, with_node};
 
-pub(crate) use tests::{client, namespace, ready};
-
 /// Tests share one cluster, and one of them stops its API server.
 static TURNS: RwLock<()> = RwLock::new(());
 
