@@ -12,14 +12,23 @@ use wire::envoy::{
             cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig, LbPolicy},
         },
         core::v3::{
-            Address, AggregatedConfigSource, ApiVersion, ConfigSource, HealthStatus, Locality, Node, SocketAddress,
-            address::Address as AddressKind, config_source::ConfigSourceSpecifier, socket_address::PortSpecifier,
+            Address, AggregatedConfigSource, ApiVersion, ConfigSource, HeaderValue, HeaderValueOption, HealthStatus, Locality,
+            Node, RuntimeFractionalPercent, SocketAddress, address::Address as AddressKind, config_source::ConfigSourceSpecifier,
+            header_value_option::HeaderAppendAction, socket_address::PortSpecifier,
         },
         endpoint::v3::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier},
         listener::v3::{ApiListener, Filter, FilterChain, FilterChainMatch, Listener, filter::ConfigType},
         route::v3::{
-            Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, WeightedCluster, route::Action,
-            route_action::ClusterSpecifier, route_match::PathSpecifier, weighted_cluster::ClusterWeight,
+            DirectResponseAction, HeaderMatcher, QueryParameterMatcher, RedirectAction, RetryPolicy, Route, RouteAction,
+            RouteConfiguration, RouteMatch, VirtualHost, WeightedCluster,
+            header_matcher::HeaderMatchSpecifier,
+            query_parameter_matcher::QueryParameterMatchSpecifier,
+            redirect_action::{PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier},
+            retry_policy::RetryBackOff,
+            route::Action,
+            route_action::{ClusterSpecifier, RequestMirrorPolicy},
+            route_match::PathSpecifier,
+            weighted_cluster::ClusterWeight,
         },
     },
     extensions::filters::network::{
@@ -30,6 +39,10 @@ use wire::envoy::{
         tcp_proxy::v3::{TcpProxy, tcp_proxy::ClusterSpecifier as TcpCluster},
     },
     service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse, Resource},
+    r#type::{
+        matcher::v3::{RegexMatchAndSubstitute, RegexMatcher, StringMatcher, string_matcher::MatchPattern},
+        v3::{FractionalPercent, fractional_percent::DenominatorType},
+    },
 };
 
 /// Every field that we set must be known to `Full`: bytes that it does not know would not come back. Maps may come back in
@@ -112,21 +125,93 @@ fn filters() {
 
 #[test]
 fn routes() {
-    let weighted = WeightedCluster { clusters: vec![ClusterWeight { name: "a".into(), weight: Some(90) }] };
-    let route = |specifier, path| Route {
-        r#match: Some(RouteMatch { path_specifier: Some(path) }),
-        action: Some(Action::Route(RouteAction {
+    let regex = || RegexMatcher { regex: "/v[0-9]+".into() };
+    let text = |pattern| Some(StringMatcher { match_pattern: Some(pattern), ignore_case: true });
+    let set = |append_action: HeaderAppendAction| HeaderValueOption {
+        header: Some(HeaderValue { key: "x".into(), value: "y".into() }),
+        append_action: append_action.into(),
+    };
+    let add = || vec![set(HeaderAppendAction::AppendIfExistsOrAdd), set(HeaderAppendAction::OverwriteIfExistsOrAdd)];
+    let remove = || vec![String::from("z")];
+    let duration = |seconds| Some(prost_types::Duration { seconds, nanos: 2 });
+    let weighted = WeightedCluster {
+        clusters: vec![ClusterWeight {
+            name: "a".into(),
+            weight: Some(90),
+            request_headers_to_add: add(),
+            response_headers_to_add: add(),
+            response_headers_to_remove: remove(),
+            request_headers_to_remove: remove(),
+        }],
+    };
+    let header =
+        |specifier| HeaderMatcher { name: ":method".into(), header_match_specifier: Some(specifier), invert_match: true };
+    let parameter = |specifier| QueryParameterMatcher { name: "q".into(), query_parameter_match_specifier: Some(specifier) };
+    let matching = |path| RouteMatch {
+        path_specifier: Some(path),
+        headers: vec![
+            header(HeaderMatchSpecifier::StringMatch(text(MatchPattern::Exact("GET".into())).unwrap())),
+            header(HeaderMatchSpecifier::PresentMatch(true)),
+        ],
+        query_parameters: vec![
+            parameter(QueryParameterMatchSpecifier::StringMatch(text(MatchPattern::SafeRegex(regex())).unwrap())),
+            parameter(QueryParameterMatchSpecifier::PresentMatch(true)),
+        ],
+    };
+    let retries = RetryPolicy {
+        retry_on: "5xx".into(),
+        num_retries: Some(2),
+        per_try_timeout: duration(1),
+        retriable_status_codes: vec![503],
+        retry_back_off: Some(RetryBackOff { base_interval: duration(1), max_interval: duration(2) }),
+    };
+    let mirror = RequestMirrorPolicy {
+        cluster: "m".into(),
+        runtime_fraction: Some(RuntimeFractionalPercent {
+            default_value: Some(FractionalPercent { numerator: 10, denominator: DenominatorType::TenThousand.into() }),
+        }),
+    };
+    let action = |specifier| {
+        Action::Route(RouteAction {
             cluster_specifier: Some(specifier),
-            timeout: Some(prost_types::Duration { seconds: 1, nanos: 2 }),
-        })),
+            prefix_rewrite: "/to".into(),
+            host_rewrite_literal: "host".into(),
+            timeout: duration(1),
+            retry_policy: Some(retries.clone()),
+            request_mirror_policies: vec![mirror.clone()],
+            regex_rewrite: Some(RegexMatchAndSubstitute { pattern: Some(regex()), substitution: "/".into() }),
+        })
+    };
+    let redirect = |path, code: RedirectResponseCode| {
+        Action::Redirect(RedirectAction {
+            host_redirect: "host".into(),
+            response_code: code.into(),
+            path_rewrite_specifier: Some(path),
+            scheme_rewrite_specifier: Some(SchemeRewriteSpecifier::SchemeRedirect("https".into())),
+            port_redirect: 8443,
+        })
+    };
+    let route = |path, action| Route {
+        r#match: Some(matching(path)),
+        action: Some(action),
+        metadata: Some(metadata()),
+        request_headers_to_add: add(),
+        response_headers_to_add: add(),
+        response_headers_to_remove: remove(),
+        request_headers_to_remove: remove(),
         name: "rule".into(),
     };
+    let moved = redirect(PathRewriteSpecifier::PathRedirect("/to".into()), RedirectResponseCode::PermanentRedirect);
+    let under = redirect(PathRewriteSpecifier::PrefixRewrite("/to".into()), RedirectResponseCode::Found);
     let host = VirtualHost {
         name: "all".into(),
         domains: vec!["*".into()],
         routes: vec![
-            route(ClusterSpecifier::Cluster("cart".into()), PathSpecifier::Prefix("/".into())),
-            route(ClusterSpecifier::WeightedClusters(weighted), PathSpecifier::Path("/x".into())),
+            route(PathSpecifier::Prefix("/".into()), action(ClusterSpecifier::Cluster("cart".into()))),
+            route(PathSpecifier::Path("/x".into()), action(ClusterSpecifier::WeightedClusters(weighted))),
+            route(PathSpecifier::SafeRegex(regex()), moved),
+            route(PathSpecifier::PathSeparatedPrefix("/y".into()), under),
+            route(PathSpecifier::Prefix("/".into()), Action::DirectResponse(DirectResponseAction { status: 404 })),
         ],
     };
     let routes = RouteConfiguration { name: "cart".into(), virtual_hosts: vec![host] };

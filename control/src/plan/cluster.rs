@@ -16,7 +16,7 @@ use super::{shape::aggregated, target::Target};
 /// Which request goes to which cluster: for now, all to the one of the same name.
 pub(super) fn routes(name: &str) -> RouteConfiguration {
     let to = RouteAction { cluster_specifier: Some(ClusterSpecifier::Cluster(name.to_owned())), ..Default::default() };
-    let all = RouteMatch { path_specifier: Some(PathSpecifier::Prefix(String::from("/"))) };
+    let all = RouteMatch { path_specifier: Some(PathSpecifier::Prefix(String::from("/"))), ..Default::default() };
     let route = Route { r#match: Some(all), action: Some(Action::Route(to)), ..Default::default() };
     let host = VirtualHost { name: name.to_owned(), domains: vec![String::from("*")], routes: vec![route] };
     RouteConfiguration { name: name.to_owned(), virtual_hosts: vec![host] }
