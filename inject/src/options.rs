@@ -10,7 +10,7 @@ use crate::MESHED_ANNOTATION;
 const PREFIX: &str = "weft.dev/";
 
 /// Annotations that others of the mesh read.
-const ELSEWHERE: [&str; 3] = [MESHED_ANNOTATION, "weft.dev/opaque-ports", "weft.dev/token-sha256"];
+const ELSEWHERE: [&str; 2] = [MESHED_ANNOTATION, "weft.dev/token-sha256"];
 
 /// What a pod's owner has said of its sidecar; what was not said is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) struct Options {
 type Check = fn(&str) -> Result<(), String>;
 
 /// Annotations that others of the mesh read, of which we know what is a mistake.
-const CHECKED: [(&str, Check); 1] = [("weft.dev/default-policy", policy)];
+const CHECKED: [(&str, Check); 2] = [("weft.dev/default-policy", policy), ("weft.dev/opaque-ports", ports)];
 
 /// Reads the annotations of `pod`.
 ///
@@ -160,11 +160,12 @@ mod tests {
             "weft.dev/proxy-workers": "0",
             "weft.dev/proxy-access-log": "yes",
             "weft.dev/default-policy": "denied",
+            "weft.dev/opaque-ports": "mysql",
             "weft.dev/skip-inbuond-ports": "80",
             "example.com/anything": "?",
         });
         let mistakes = read(&json!({ "metadata": { "annotations": annotations } })).unwrap_err();
-        assert_eq!(mistakes.len(), 8, "{mistakes:#?}");
+        assert_eq!(mistakes.len(), 9, "{mistakes:#?}");
     }
 
     #[test]

@@ -11,6 +11,8 @@ import (
 const (
 	nodeName     = "weft-node"
 	services     = "10.31.0.0/16"
+	// Of the second family. A node here has one alone: only what no node stands behind has both.
+	services6    = "fd31::/112"
 	serviceOfAPI = "10.31.0.1"
 )
 
@@ -21,6 +23,14 @@ type place struct {
 	port      string
 	// Whether a node will speak for its pods.
 	hasNode bool
+}
+
+// services are the ranges of their addresses, by family.
+func (p place) services() string {
+	if p.hasNode {
+		return services
+	}
+	return services + "," + services6
 }
 
 // alone is a control plane on loopback, without a node.
@@ -124,7 +134,7 @@ func (c *cluster) apiServer(at place, store string) []string {
 		"--bind-address=" + at.listen,
 		"--advertise-address=" + at.advertise,
 		"--secure-port=" + at.port,
-		"--service-cluster-ip-range=" + services,
+		"--service-cluster-ip-range=" + at.services(),
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
 		"--anonymous-auth=false",
@@ -174,7 +184,7 @@ func (c *cluster) controllers(at place, port string) []string {
 		"--root-ca-file=" + file("ca.crt"),
 		"--cluster-signing-cert-file=" + file("ca.crt"),
 		"--cluster-signing-key-file=" + file("ca.key"),
-		"--service-cluster-ip-range=" + services,
+		"--service-cluster-ip-range=" + at.services(),
 		"--controllers=" + all,
 		// A test stops the API server for a minute. The controllers could take its node for gone then, because they did not hear of it, and
 		// all endpoints on it for unready: their verdict, which is not what is tested.

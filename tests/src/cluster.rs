@@ -23,18 +23,26 @@ const APPLY: [&str; 5] = ["apply", "--server-side", "--force-conflicts", "--file
 /// An API server, and who serves it. It ends with this process.
 pub struct Cluster {
     kubeconfig: PathBuf,
-    // It lives as long as its standard input is held.
-    _program: Option<Child>,
+    /// It lives as long as its standard input is held.
+    program: Option<Child>,
 }
 
 impl Cluster {
     /// The one of this process: the first to ask brings it up. With `KUBECONFIG` it is the cluster that that names.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
-        SHARED.get_or_init(|| match std::env::var_os("KUBECONFIG") {
-            Some(kubeconfig) => Self { kubeconfig: kubeconfig.into(), _program: None },
-            None => Self::up(&["--level", "1"]),
-        })
+        SHARED.get_or_init(|| Self::named().unwrap_or_else(|| Self::up(&["--level", "1"])))
+    }
+
+    /// The one that `KUBECONFIG` names, if it is set.
+    pub(crate) fn named() -> Option<Self> {
+        let kubeconfig = std::env::var_os("KUBECONFIG")?;
+        Some(Self { kubeconfig: kubeconfig.into(), program: None })
+    }
+
+    /// Whether it is one that we brought up, and so ours to stop and to look into.
+    pub fn is_ours(&self) -> bool {
+        self.program.is_some()
     }
 
     /// One that is brought up with `flags`.
@@ -48,7 +56,7 @@ impl Cluster {
         BufReader::new(program.stdout.take().expect("its output")).read_line(&mut said).expect("a line");
         let kubeconfig = said.trim().strip_prefix("KUBECONFIG=");
         let kubeconfig = kubeconfig.unwrap_or_else(|| panic!("the cluster does not come up: {:?}", program.wait()));
-        Self { kubeconfig: kubeconfig.into(), _program: Some(program) }
+        Self { kubeconfig: kubeconfig.into(), program: Some(program) }
     }
 
     /// Who has it said how to reach it.

@@ -2,6 +2,7 @@
 //! that is said, loudly.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -21,10 +22,19 @@ pub const APPS_IMAGE: &str = "weft.test/apps:1";
 /// What a node needs of the machine, beside root.
 const NEEDED: [&str; 4] = ["/usr/bin/containerd", "/usr/sbin/runc", "/usr/lib/cni/bridge", "/usr/sbin/iptables"];
 
-/// The cluster of this process, with a node; `None` where there can be none.
+/// The cluster of this process, with a node; `None` where there can be none. With `KUBECONFIG` it is the cluster that that names, whose
+/// nodes must hold our images.
 pub fn with_node() -> Option<&'static Cluster> {
     static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
-    SHARED.get_or_init(|| node_of(&programs())).as_ref()
+    let named = || {
+        let cluster = Cluster::named()?;
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/cluster/images");
+        fs::create_dir_all(&folder).expect("a folder");
+        let images = images(&programs(), &folder);
+        eprintln!("\n!!! The nodes of this cluster must hold {WEFT_IMAGE} and {APPS_IMAGE}: load {images:?} there.\n");
+        Some(cluster)
+    };
+    SHARED.get_or_init(|| named().or_else(|| node_of(&programs()))).as_ref()
 }
 
 /// One with a node whose image of the mesh holds the programs of the folder `programs`; `None` where there can be none.
@@ -35,13 +45,19 @@ pub fn node_of(programs: &Path) -> Option<Cluster> {
         return None;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let weft = image(folder.path(), WEFT_IMAGE, &["--user", "7717", "--entrypoint", "/usr/local/bin/weft-proxy"], &|image| {
+    let [weft, apps] = images(programs, folder.path());
+    Some(Cluster::up(&["--level", "2", "--image", weft.to_str()?, "--image", apps.to_str()?]))
+}
+
+/// Archives of the images, in `folder`: the mesh, with the programs of the folder `programs`, and apps.
+fn images(programs: &Path, folder: &Path) -> [PathBuf; 2] {
+    let weft = image(folder, WEFT_IMAGE, &["--user", "7717", "--entrypoint", "/usr/local/bin/weft-proxy"], &|image| {
         for name in ["weft-proxy", "weft-control"] {
-            let program = stripped(&programs.join(name), folder.path());
+            let program = stripped(&programs.join(name), folder);
             image.arg("--program").arg(format!("{}:/usr/local/bin/{name}", program.display()));
         }
     });
-    let apps = image(folder.path(), APPS_IMAGE, &["--entrypoint", "/bin/busybox"], &|image| {
+    let apps = image(folder, APPS_IMAGE, &["--entrypoint", "/bin/busybox"], &|image| {
         for program in
             ["/usr/sbin/nginx", "/usr/bin/curl", "/usr/bin/h2load", "/usr/bin/redis-server", "/usr/bin/redis-cli", "/bin/busybox"]
         {
@@ -53,7 +69,7 @@ pub fn node_of(programs: &Path) -> Option<Cluster> {
         }
         image.args(["--file", "/etc/nginx/mime.types", "--file", "/etc/passwd", "--file", "/etc/group"]);
     });
-    Some(Cluster::up(&["--level", "2", "--image", weft.to_str()?, "--image", apps.to_str()?]))
+    [weft, apps]
 }
 
 /// A program of ours without what only debuggers need: images are copied about.

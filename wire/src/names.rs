@@ -95,6 +95,12 @@ pub fn metadata<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Meta
     Metadata { filter_metadata: [(METADATA.to_owned(), Struct { fields })].into_iter().collect() }
 }
 
+/// Adds a text to our metadata.
+pub fn add_text(metadata: &mut Metadata, key: &str, text: &str) {
+    let ours = metadata.filter_metadata.entry(METADATA.to_owned()).or_default();
+    ours.fields.insert(key.to_owned(), Value { kind: Some(Kind::StringValue(text.to_owned())) });
+}
+
 /// One text of our metadata, if it is there.
 pub fn metadata_text<'a>(metadata: Option<&'a Metadata>, key: &str) -> Option<&'a str> {
     match &metadata?.filter_metadata.get(METADATA)?.fields.get(key)?.kind {

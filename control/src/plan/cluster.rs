@@ -1,14 +1,17 @@
 //! Where requests go: routes, and the clusters they name.
 
-use wire::envoy::config::{
-    cluster::v3::{
-        Cluster,
-        cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig, LbPolicy},
+use wire::{
+    envoy::config::{
+        cluster::v3::{
+            Cluster,
+            cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig, LbPolicy},
+        },
+        route::v3::{
+            Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, route::Action, route_action::ClusterSpecifier,
+            route_match::PathSpecifier,
+        },
     },
-    route::v3::{
-        Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, route::Action, route_action::ClusterSpecifier,
-        route_match::PathSpecifier,
-    },
+    names,
 };
 
 use super::{shape::aggregated, target::Target};
@@ -24,12 +27,16 @@ pub(super) fn routes(name: &str) -> RouteConfiguration {
 
 /// A cluster whose endpoints are asked for under its own name.
 pub(super) fn cluster(name: &str, target: &Target<'_>) -> Cluster {
+    let mut metadata = target.metadata();
+    if let Some(time) = target.affinity() {
+        names::add_text(&mut metadata, names::AFFINITY, &time.as_secs().to_string());
+    }
     Cluster {
         name: name.to_owned(),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
         eds_cluster_config: Some(EdsClusterConfig { eds_config: Some(aggregated()), service_name: name.to_owned() }),
         lb_policy: LbPolicy::LeastRequest.into(),
-        metadata: Some(target.metadata()),
+        metadata: Some(metadata),
         ..Default::default()
     }
 }

@@ -1,6 +1,6 @@
 //! What an address or a name leads to.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use wire::{envoy::config::core::v3::Metadata, names};
 
@@ -48,6 +48,14 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// How long a caller stays with the endpoint that he called, if he does.
+    pub(super) fn affinity(&self) -> Option<Duration> {
+        match self {
+            Self::Service(service, _) => service.affinity,
+            Self::Pod(..) => None,
+        }
+    }
+
     pub(super) fn protocol(&self) -> Protocol {
         match self {
             Self::Service(_, port) => port.protocol,
@@ -61,14 +69,12 @@ impl<'a> Target<'a> {
         match self {
             Self::Service(service, port) => {
                 let number = port.port.to_string();
-                let affinity = service.affinity.map(|time| time.as_secs().to_string());
-                let texts = [
+                names::metadata([
                     (names::SERVICE, service.key.name.as_str()),
                     (names::NAMESPACE, &service.key.namespace),
                     (names::PORT, &number),
                     protocol,
-                ];
-                names::metadata(texts.into_iter().chain(affinity.iter().map(|seconds| (names::AFFINITY, seconds.as_str()))))
+                ])
             }
             Self::Pod(pod, ..) => names::metadata([(names::NAMESPACE, pod.key.namespace.as_str()), protocol]),
         }

@@ -5,6 +5,7 @@ mod following;
 mod injection;
 mod neighbours;
 mod policies;
+mod replicas;
 
 use tests::Cluster;
 
@@ -28,9 +29,17 @@ fn pod(cluster: &Cluster, namespace: &str, name: &str, annotations: &str) {
 
 /// Reports what a kubelet would: the pod runs, is ready, and has this address.
 fn running(cluster: &Cluster, namespace: &str, name: &str, address: &str) {
+    running_at(cluster, namespace, name, &[address]);
+}
+
+/// The same of a pod with an address of each family.
+fn running_at(cluster: &Cluster, namespace: &str, name: &str, addresses: &[&str]) {
+    let ips: Vec<String> = addresses.iter().map(|address| format!("{{\"ip\": \"{address}\"}}")).collect();
     let status = format!(
-        "{{\"status\": {{\"phase\": \"Running\", \"podIP\": \"{address}\", \"podIPs\": [{{\"ip\": \"{address}\"}}], \
-         \"conditions\": [{{\"type\": \"Ready\", \"status\": \"True\"}}]}}}}"
+        "{{\"status\": {{\"phase\": \"Running\", \"podIP\": \"{}\", \"podIPs\": [{}], \
+         \"conditions\": [{{\"type\": \"Ready\", \"status\": \"True\"}}]}}}}",
+        addresses[0],
+        ips.join(", ")
     );
     cluster.kubectl(&[
         "--namespace",

@@ -12,7 +12,7 @@ use tests::{Cluster, client, namespace, ready};
 
 use super::{
     node::on_the_node,
-    shop::{installed, run, together, web},
+    shop::{installed_on_our_own, run, together, web},
 };
 
 const SECRET: &str = "attack-at-dawn-4711";
@@ -26,7 +26,7 @@ const HEADS: [&[u8]; 4] = [SECRET.as_bytes(), b"HTTP/1.1", b"POST ", b"PRI * HTT
 #[test]
 fn a_capture_of_the_bridge_shows_tls_between_meshed_pods_and_nothing_else() {
     let _turn = together();
-    let Some(cluster) = installed() else { return };
+    let Some(cluster) = installed_on_our_own() else { return };
     namespace(cluster, "captured", "enabled");
     namespace(cluster, "uncovered", "disabled");
     cluster.apply(&web("captured", 1, ""));

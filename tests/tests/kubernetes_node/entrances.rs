@@ -4,7 +4,7 @@ use tests::{Cluster, eventually, namespace, ready};
 
 use super::{
     node::{ADDRESS, on_the_node},
-    shop::{installed, together, web},
+    shop::{installed_on_our_own, together, web},
 };
 
 /// An address that a balancer in front of the cluster would have.
@@ -13,7 +13,7 @@ const BALANCER: &str = "192.0.2.1";
 #[test]
 fn ports_of_the_node_and_balancers_lead_to_meshed_pods() {
     let _turn = together();
-    let Some(cluster) = installed() else { return };
+    let Some(cluster) = installed_on_our_own() else { return };
     namespace(cluster, "entered", "enabled");
     cluster.apply(&web("entered", 1, ""));
     cluster.apply(

@@ -4,7 +4,7 @@ use std::process::{Output, Stdio};
 
 use tests::{Cluster, INSTALL_FLAGS, client, eventually, namespace, printed, program, ready, settled};
 
-use super::shop::{alone, installed, run, web};
+use super::shop::{alone, installed_on_our_own, run, web};
 
 fn weft(cluster: &Cluster, arguments: &[&str]) -> (Option<i32>, String) {
     let mut weft = program("weft");
@@ -31,7 +31,7 @@ fn apply(cluster: &Cluster) {
 #[test]
 fn nothing_is_left_of_what_was_installed_and_it_can_be_installed_again() {
     let _turn = alone();
-    let Some(cluster) = installed() else { return };
+    let Some(cluster) = installed_on_our_own() else { return };
     namespace(cluster, "leaving", "enabled");
     cluster.apply(&client("leaving"));
     ready(cluster, "leaving", &["pod/client"]);
@@ -67,7 +67,7 @@ fn nothing_is_left_of_what_was_installed_and_it_can_be_installed_again() {
 #[test]
 fn applying_again_changes_nothing() {
     let _turn = alone();
-    let Some(cluster) = installed() else { return };
+    let Some(cluster) = installed_on_our_own() else { return };
     apply(cluster);
     let versions = || {
         let kinds = "deployment,service,serviceaccount,role,rolebinding,networkpolicy,poddisruptionbudget";

@@ -9,7 +9,7 @@ use super::{
     load::{CONNECTIONS, HTTP1, HTTP2, Load, OPAQUE, Outcome, STREAMS},
     market::market,
     node::api_server,
-    shop::{alone, installed, run, together, web},
+    shop::{alone, installed, installed_on_our_own, run, together, web},
 };
 
 const PROBES: &str = "readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}";
@@ -60,7 +60,7 @@ fn a_pod_that_is_killed_takes_no_more_with_it_than_it_held() {
 #[test]
 fn traffic_goes_on_without_control_and_without_the_api_server() {
     let _turn = alone();
-    let Some(cluster) = shop("alone", 1) else { return };
+    let Some(cluster) = installed_on_our_own().and_then(|_| shop("alone", 1)) else { return };
     let load = Load::start(cluster, "alone", HTTP1);
     cluster.kubectl(&["-n", "weft-system", "delete", "pods", "-l", "app.kubernetes.io/name=weft-control", "--wait=false"]);
     thread::sleep(Duration::from_secs(3));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tests::{Cluster, client, eventually, namespace, ready};
 
-use super::shop::{installed, run, together, web};
+use super::shop::{installed_on_our_own, run, together, web};
 
 const PROBES: &str = "readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}";
 
@@ -40,7 +40,7 @@ fn by_hand(namespace: &str, name: &str, spec: &str, pod: &str, [near, far]: [&st
 #[test]
 fn endpoints_count_by_node_and_zone_where_the_service_says_so() {
     let _turn = together();
-    let Some(cluster) = installed() else { return };
+    let Some(cluster) = installed_on_our_own() else { return };
     cluster.kubectl(&["label", "node", NODE, "topology.kubernetes.io/zone=here", "--overwrite"]);
     namespace(cluster, "near", "enabled");
     cluster.apply(&web("near", 1, PROBES));
@@ -74,7 +74,7 @@ fn endpoints_count_by_node_and_zone_where_the_service_says_so() {
 #[test]
 fn a_caller_stays_with_his_endpoint_where_the_service_wants_it() {
     let _turn = together();
-    let Some(cluster) = installed() else { return };
+    let Some(cluster) = installed_on_our_own() else { return };
     namespace(cluster, "staying", "enabled");
     cluster.apply(&web("staying", 3, PROBES));
     cluster.apply(&client("staying"));
@@ -97,4 +97,34 @@ fn a_caller_stays_with_his_endpoint_where_the_service_wants_it() {
     cluster.kubectl(&["-n", "staying", "delete", "pod", pod, "--wait=false"]);
     let second = eventually("another answers", || Some(answering("faithful")).filter(|pods| pods.is_disjoint(&first)));
     assert_eq!(second.len(), 1, "{second:?}");
+}
+
+#[test]
+fn an_edit_that_changes_nothing_for_callers_is_not_sent() {
+    let _turn = together();
+    let Some(cluster) = installed_on_our_own() else { return };
+    namespace(cluster, "edited", "enabled");
+    cluster.apply(&web("edited", 1, PROBES));
+    cluster.apply(&client("edited"));
+    ready(cluster, "edited", &["deployment/web", "pod/client"]);
+    assert_eq!(known(cluster, "edited", "web").len(), 1);
+    let version = || -> u64 {
+        let metrics = run(cluster, "edited", &["curl", "-s", "http://127.0.0.1:17003/metrics"]);
+        let line = metrics.lines().find_map(|line| line.strip_prefix("weft_config_version "));
+        line.and_then(|number| number.split('.').next()?.parse().ok()).expect("a version")
+    };
+    let before = version();
+    for edit in [
+        &["annotate", "service", "web", "example.com/note=nothing that matters"][..],
+        &["annotate", "pods", "--all", "example.com/note=neither"],
+        &["label", "pods", "--all", "note=nor-this"],
+        &["annotate", "endpointslices", "--all", "example.com/note=least-of-all"],
+        &["patch", "service", "web", "--patch", "{\"spec\": {\"sessionAffinity\": \"ClientIP\"}}"],
+    ] {
+        cluster.kubectl(&[&["-n", "edited"], edit].concat());
+    }
+    eventually("the edit that matters is known", || (version() > before).then_some(()));
+    // Whatever else was sent comes at the same time.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert_eq!(version(), before + 1, "the edit that matters, and no other");
 }

@@ -25,6 +25,16 @@ pub(crate) fn installed() -> Option<&'static Cluster> {
     Some(cluster)
 }
 
+/// The same, if it is ours to stop, to look into and to take the mesh out of.
+pub(crate) fn installed_on_our_own() -> Option<&'static Cluster> {
+    let cluster = installed()?;
+    if !cluster.is_ours() {
+        eprintln!("\n!!! NOT TRIED: this needs a cluster that nobody else uses\n");
+        return None;
+    }
+    Some(cluster)
+}
+
 /// A Deployment of nginx that answers with its pod's name, and its Service; `probes` are the kubelet's. nginx is not the first process of
 /// its container, so that only probes can tell when it is gone.
 pub(crate) fn web(namespace: &str, replicas: u32, probes: &str) -> String {
