@@ -2,10 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{INIT_CONTAINER, PROXY_CONTAINER, PROXY_USER, VOLUME};
-
-/// Ports of the sidecar: redirected calls, calls to be redirected, questions of the kubelet, and its first one.
-const PORTS: std::ops::RangeInclusive<u64> = 17001..=17004;
+use crate::{INIT_CONTAINER, PROXY_CONTAINER, PROXY_USER, VOLUME, ports::PORTS};
 
 /// Everything that stands against a sidecar in `pod`, which has none.
 pub(crate) fn complaints(pod: &Value) -> Vec<String> {

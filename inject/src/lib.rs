@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `wish` | whether a sidecar is asked for: labels |
 //! | `options` | what annotations say of it, and every mistake in them |
+//! | `ports` | the sidecar's |
 //! | `fitness` | what no sidecar can be added to |
 //! | `sidecar` | the containers and the volume that are added |
 //! | `probes` | the kubelet's questions, which the sidecar asks in its place |
@@ -22,6 +23,7 @@
 mod fitness;
 mod manifest;
 mod options;
+mod ports;
 mod probes;
 mod settings;
 mod sidecar;

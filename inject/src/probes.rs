@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::sidecar::ADMIN_PORT;
+use crate::ports::ADMIN_PORT;
 
 /// What a container can be asked: where, and under which name.
 const QUESTIONS: [(&str, &str); 5] = [

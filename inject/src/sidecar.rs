@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     BUNDLE_CONFIG_MAP, BUNDLE_FILE, INIT_CONTAINER, PROXY_CONTAINER, PROXY_USER, Settings, TOKEN_AUDIENCE, VOLUME,
     options::{Options, includes},
+    ports::{ADMIN_PORT, REDIRECT_CHECK_PORT},
     probes::Probes,
 };
 
@@ -16,12 +17,6 @@ const TOKEN_SECONDS: u32 = 3600;
 
 /// How long a sidecar may take to become ready, in seconds, before it is started again: control may be starting as well.
 const START_SECONDS: u32 = 300;
-
-/// Where the sidecar answers the kubelet.
-pub(crate) const ADMIN_PORT: u16 = 17003;
-
-/// Where nobody listens: what is sent there arrives at the sidecar if it is redirected.
-const REDIRECT_CHECK_PORT: u16 = 17004;
 
 /// Variable with the probes that the sidecar answers.
 pub(crate) const PROBES_VARIABLE: &str = "WEFT_PROBES";

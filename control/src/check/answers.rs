@@ -9,7 +9,7 @@ use kube::{Client, ResourceExt as _};
 
 use super::{
     Finding,
-    sidecars::{is_meshed, is_over, named},
+    pods::{is_meshed, is_over, named},
 };
 use crate::clock;
 
@@ -125,7 +125,7 @@ fn versions(told: &[(&Pod, Told)]) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::{Verdict, sidecars::tests::meshed};
+    use crate::check::{Verdict, pods::tests::meshed};
 
     const PAGE: &str = "# TYPE weft_build info\nweft_build_info{version=\"9.9.9\"} 1\nweft_control_connected 1.0\n\
         weft_config_received_timestamp_seconds 1000.5\nweft_certificate_expiry_timestamp_seconds 5000.0\n";

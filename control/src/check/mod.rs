@@ -6,6 +6,7 @@ mod answers;
 mod cluster;
 mod finding;
 mod installation;
+mod pods;
 mod sidecars;
 
 use std::process::ExitCode;

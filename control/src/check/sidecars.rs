@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use inject::{INJECT_LABEL, MESHED_ANNOTATION, PROXY_CONTAINER};
+use inject::{INJECT_LABEL, PROXY_CONTAINER};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{Api, Client, ResourceExt as _, api::ListParams};
 
-use super::{Finding, answers, installation::bundle};
-
-/// Names of pods that one finding tells.
-const NAMED: usize = 5;
+use super::{
+    Finding, answers,
+    installation::bundle,
+    pods::{is_meshed, is_over, named},
+};
 
 /// Looks at them.
 ///
@@ -50,23 +51,6 @@ pub(super) async fn look(client: &Client, roots: &[u8]) -> anyhow::Result<Vec<Fi
         ),
     });
     Ok(findings)
-}
-
-pub(super) fn is_meshed(pod: &Pod) -> bool {
-    pod.annotations().get(MESHED_ANNOTATION).is_some_and(|value| value == "true")
-}
-
-pub(super) fn is_over(pod: &Pod) -> bool {
-    pod.status.as_ref().is_some_and(|status| matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")))
-}
-
-pub(super) fn named(pods: &[&Pod]) -> String {
-    let mut names: Vec<String> =
-        pods.iter().take(NAMED).map(|pod| format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any())).collect();
-    if pods.len() > NAMED {
-        names.push(format!("and {} more", pods.len() - NAMED));
-    }
-    names.join(", ")
 }
 
 /// Pods that were there before their namespace was labelled have none.
@@ -120,25 +104,14 @@ fn images(pods: &[Pod]) -> BTreeMap<String, usize> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use serde_json::{Value, json};
+mod tests {
+    use serde_json::json;
 
     use super::*;
-    use crate::check::Verdict;
-
-    fn pod(name: &str, more: Value) -> Pod {
-        let mut pod = json!({ "metadata": { "name": name, "namespace": "shop" }, "spec": { "containers": [] } });
-        for (field, value) in more.as_object().unwrap() {
-            pod[field] = value.clone();
-        }
-        serde_json::from_value(pod).unwrap()
-    }
-
-    pub(crate) fn meshed(name: &str, is_ready: bool) -> Pod {
-        let metadata = json!({ "name": name, "namespace": "shop", "annotations": { "weft.dev/meshed": "true" } });
-        let status = json!({ "name": "weft-proxy", "ready": is_ready, "image": "", "imageID": "", "restartCount": 0 });
-        pod(name, json!({ "metadata": metadata, "status": { "initContainerStatuses": [status] } }))
-    }
+    use crate::check::{
+        Verdict,
+        pods::tests::{meshed, pod},
+    };
 
     #[test]
     fn who_came_before_the_label_is_named() {
