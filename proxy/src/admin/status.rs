@@ -12,7 +12,7 @@ use certs::store::IdentityStore;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::{gauge::ConstGauge, info::Info},
+    metrics::gauge::ConstGauge,
     registry::Unit,
 };
 use serde_json::{Value, json};
@@ -125,8 +125,10 @@ fn described(destination: &Destination) -> Value {
 
 impl Collector for Status {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        build.encode(encoder.encode_descriptor("weft_build", "What this program is", None, build.metric_type())?)?;
+        // A gauge, not an info: Prometheus' older format has no such type.
+        let build = ConstGauge::new(1_i64);
+        let mut told = encoder.encode_descriptor("weft_build_info", "What this program is", None, build.metric_type())?;
+        build.encode(told.encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?)?;
         let snapshot = self.snapshots.current().clone();
         let not_after = self.identity.current().map(|identity| clock::unix_seconds(identity.not_after()));
         let gauges: [(&str, &str, Option<&Unit>, Option<f64>); 4] = [
