@@ -168,6 +168,7 @@ impl Metrics {
             ("EndpointSlice", sizes.slices),
             ("Pod", sizes.pods),
             ("PeerAuthentication", sizes.policies),
+            ("HTTPRoute", sizes.routes),
         ] {
             self.objects.get_or_create_owned(&ObjectKind { kind }).set(signed(size));
         }

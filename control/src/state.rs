@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, watch};
 use crate::{
     clock,
     index::{Change, Index, Key, Pod, Sizes, Subject, Touched},
-    plan::{self, Kind, Mesh, Place, Resource},
+    plan::{self, Kind, Mesh, Resource, View},
 };
 
 /// News a slow reader may have before it. One that falls further behind looks at everything again.
@@ -49,8 +49,8 @@ struct Planned {
     count: usize,
 }
 
-/// A resource as it is seen from a place, if that matters.
-type Seen = (Kind, String, Option<Place>);
+/// A resource as it is seen from somewhere, if that matters.
+type Seen = (Kind, String, Option<View>);
 
 /// What changed, and when it was heard of.
 #[derive(Debug)]
@@ -129,8 +129,8 @@ impl State {
         if matches!(subject, Subject::Pod(_)) {
             return plan();
         }
-        let place = plan::place(index, viewer, kind, name);
-        planned.get(subject, (kind, name.to_owned(), place), plan)
+        let view = View::of(index, viewer, kind, name);
+        planned.get(subject, (kind, name.to_owned(), view), plan)
     }
 
     /// Every name of `kind`.
@@ -217,6 +217,7 @@ mod tests {
     use super::*;
     use crate::index::{
         Object, Protocol,
+        routes::tests::{key_in, route},
         tests::{endpoint, key, pod, service, slice},
     };
     use crate::plan::tests::mesh;
@@ -255,5 +256,17 @@ mod tests {
         assert_eq!(cluster.version, ask(Kind::Cluster).version);
         state.take(vec![Change::Apply(Object::Slice(slice("cart", Vec::new())))]);
         assert!(news.try_recv().is_err(), "the same again is no news");
+    }
+
+    #[test]
+    fn each_is_told_the_routes_that_are_for_him() {
+        let state = State::new(mesh());
+        state.take(shop());
+        let ask = |namespace: &str| state.resource(Some(&key_in(namespace, "caller")), Kind::Route, CART).unwrap();
+        assert!(Arc::ptr_eq(&ask("shop"), &ask("other")), "as long as they are the same they are planned once");
+        let theirs = route("other", "theirs", &key("cart"), &key("gone"));
+        state.take(vec![Change::Apply(Object::HttpRoute(theirs))]);
+        assert_ne!(ask("shop").version, ask("other").version);
+        assert!(Arc::ptr_eq(&ask("shop"), &ask("third")));
     }
 }

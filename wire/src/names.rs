@@ -25,6 +25,10 @@ pub const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.rout
 /// The listener that describes a proxy's own ports; every proxy gets its own under this name.
 pub const INBOUND: &str = "inbound";
 
+/// The cluster that stands in a route for backends that are none: nobody has it. Our proxy answers 500 to the share of requests that falls to
+/// it; others, which find no such cluster, 503.
+pub const NO_BACKEND: &str = "no-backend";
+
 /// Application protocols of a listener's chain for requests, as Envoy's HTTP inspector names them.
 pub const HTTP_PROTOCOLS: [&str; 2] = ["http/1.1", "h2c"];
 

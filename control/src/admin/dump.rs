@@ -7,7 +7,11 @@ use serde::Serialize;
 use super::Admin;
 use crate::{
     clock,
-    index::{Index, Pod, Service},
+    index::{
+        Index, Pod, Service,
+        routes::{HttpRoute, Parent},
+    },
+    plan::routes::conditions,
     serve::{Client, Held},
 };
 
@@ -31,6 +35,7 @@ struct Config {
     streams: Vec<Client>,
     services: Vec<ServiceView>,
     pods: Vec<PodView>,
+    routes: Vec<RouteView>,
 }
 
 #[derive(Serialize)]
@@ -72,12 +77,38 @@ struct PodView {
     ports: BTreeMap<u16, &'static str>,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RouteView {
+    name: String,
+    namespace: String,
+    parents: Vec<ParentView>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ParentView {
+    service: String,
+    port: Option<u16>,
+    conditions: Vec<ConditionView>,
+}
+
+/// As in the status of Kubernetes' objects.
+#[derive(Serialize)]
+struct ConditionView {
+    r#type: &'static str,
+    status: &'static str,
+    reason: &'static str,
+    message: String,
+}
+
 /// The page.
 pub(super) fn config(admin: &Admin) -> String {
     let identity = admin.about.held.identity.load();
-    let (services, pods) = admin.state.inspect(|index| {
+    let (services, pods, routes) = admin.state.inspect(|index| {
         let services = index.services().map(|found| service(index, found)).collect();
-        (services, index.pods().map(|found| pod(index, found)).collect())
+        let pods = index.pods().map(|found| pod(index, found)).collect();
+        (services, pods, index.routes().map(|found| route(index, found)).collect())
     });
     let config = Config {
         trust_domain: admin.state.trust_domain().to_string(),
@@ -93,6 +124,7 @@ pub(super) fn config(admin: &Admin) -> String {
         streams: admin.roster.clients(),
         services,
         pods,
+        routes,
     };
     // Texts, numbers and lists of them: there is always a JSON form.
     serde_json::to_string_pretty(&config).unwrap_or_default()
@@ -126,5 +158,26 @@ fn pod(index: &Index, pod: &Pod) -> PodView {
         addresses: pod.addresses.clone(),
         meshed: pod.meshed,
         ports: index.ports_of(pod).into_iter().map(|(port, protocol)| (port, protocol.word())).collect(),
+    }
+}
+
+fn route(index: &Index, route: &HttpRoute) -> RouteView {
+    let parent = |parent: &Parent| ParentView {
+        service: parent.service.to_string(),
+        port: parent.port,
+        conditions: conditions(index, route, parent)
+            .into_iter()
+            .map(|condition| ConditionView {
+                r#type: condition.kind,
+                status: if condition.holds { "True" } else { "False" },
+                reason: condition.reason,
+                message: condition.message,
+            })
+            .collect(),
+    };
+    RouteView {
+        name: route.key.name.clone(),
+        namespace: route.key.namespace.clone(),
+        parents: route.parents.iter().map(parent).collect(),
     }
 }

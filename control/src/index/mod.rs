@@ -8,6 +8,7 @@ mod nouns;
 mod peers;
 mod policy;
 mod protocol;
+pub(crate) mod routes;
 mod subject;
 
 use std::{
@@ -23,6 +24,7 @@ use peers::PeerAuthentications;
 pub(crate) use peers::{PeerAuthentication, Proof, Proofs};
 pub(crate) use policy::DefaultPolicy;
 pub(crate) use protocol::Protocol;
+use routes::{HttpRoute, Routes};
 pub(crate) use subject::{Subject, Touched};
 
 /// The cluster as it was last heard of.
@@ -36,6 +38,7 @@ pub(crate) struct Index {
     /// Policies in it are for the whole mesh.
     root_namespace: String,
     peer_authentications: PeerAuthentications,
+    routes: Routes,
     services_by_address: Lookup<IpAddr>,
     slices_by_service: Lookup<Key>,
     slices_by_pod: Lookup<Key>,
@@ -52,6 +55,7 @@ pub(crate) struct Sizes {
     pub(crate) slices: usize,
     pub(crate) pods: usize,
     pub(crate) policies: usize,
+    pub(crate) routes: usize,
 }
 
 impl Index {
@@ -80,12 +84,16 @@ impl Index {
             Object::Node(node) if self.nodes.get(&node.key) == Some(&node) => Touched::new(),
             Object::Namespace(namespace) if self.namespaces.get(&namespace.key) == Some(&namespace) => Touched::new(),
             Object::PeerAuthentication(found) if self.peer_authentications.get(&found.key) == Some(&found) => Touched::new(),
+            Object::HttpRoute(route) if self.routes.get(&route.key) == Some(&route) => Touched::new(),
+            Object::ReferenceGrant(grant) if self.routes.grant(&grant.key) == Some(&grant) => Touched::new(),
             Object::Service(service) => self.put_service(service),
             Object::Slice(slice) => self.put_slice(slice),
             Object::Pod(pod) => self.put_pod(pod),
             Object::Node(node) => self.put_node(node),
             Object::Namespace(namespace) => self.put_namespace(namespace),
             Object::PeerAuthentication(found) => self.put_peer_authentication(found),
+            Object::HttpRoute(route) => self.routes.insert(route),
+            Object::ReferenceGrant(grant) => self.routes.insert_grant(grant),
         }
     }
 
@@ -98,6 +106,8 @@ impl Index {
             Kind::Node => self.delete_node(key),
             Kind::Namespace => self.delete_namespace(key),
             Kind::PeerAuthentication => self.delete_peer_authentication(key),
+            Kind::HttpRoute => self.routes.remove(key),
+            Kind::ReferenceGrant => self.routes.remove_grant(key),
         }
     }
 
@@ -119,13 +129,15 @@ impl Index {
         self.seen_through_service(&service)
     }
 
-    /// A service is seen in what it is itself, at its addresses, and in the pods behind it: it declares what they speak.
+    /// A service is seen in what it is itself, at its addresses, in the pods behind it, since it declares what they speak, and in
+    /// the services whose routes lead to it.
     fn seen_through_service(&self, service: &Service) -> Touched {
         let mut touched: Touched = service.addresses.iter().map(|address| Subject::Address(*address)).collect();
         touched.insert(Subject::Service(service.key.clone()));
         for slice in self.slices(&service.key) {
             touched.extend(self.seen_through_members(&members(slice)));
         }
+        touched.extend(self.routes.seen_through_backend(&service.key));
         touched
     }
 
@@ -330,6 +342,26 @@ impl Index {
         self.peer_authentications.of(pod, &self.root_namespace)
     }
 
+    /// All routes, in the order of their keys.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = &HttpRoute> {
+        self.routes.all()
+    }
+
+    /// The routes of requests to a port that come from `namespace`, in the order of their keys.
+    pub(crate) fn routes_of(&self, service: &Service, port: &ServicePort, namespace: Option<&str>) -> Vec<&HttpRoute> {
+        self.routes.of(service, port, namespace)
+    }
+
+    /// Namespaces of consumers who have routes of their own to a port.
+    pub(crate) fn consumers(&self, service: &Service, port: &ServicePort) -> BTreeSet<&str> {
+        self.routes.consumers(service, port)
+    }
+
+    /// Whether `route` may name `service`.
+    pub(crate) fn may_name(&self, route: &HttpRoute, service: &Key) -> bool {
+        self.routes.may_name(route, service)
+    }
+
     /// The pods with an address: more than one on the network of their host.
     pub(crate) fn pods_at(&self, address: IpAddr) -> impl Iterator<Item = &Pod> {
         self.pods_by_address.owners(&address).filter_map(|key| self.pods.get(key))
@@ -373,6 +405,7 @@ impl Index {
             slices: self.slices.len(),
             pods: self.pods.len(),
             policies: self.peer_authentications.len(),
+            routes: self.routes.len(),
         }
     }
 }
@@ -577,7 +610,7 @@ pub(crate) mod tests {
             prop_assert_eq!(index.sizes(), Sizes::default());
             prop_assert!(index.services_by_address.is_empty() && index.slices_by_service.is_empty());
             prop_assert!(index.slices_by_pod.is_empty() && index.slices_by_address.is_empty());
-            prop_assert!(index.pods_by_address.is_empty() && index.pods_by_token.is_empty());
+            prop_assert!(index.pods_by_address.is_empty() && index.pods_by_token.is_empty() && index.routes.is_empty());
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 
-use super::{DefaultPolicy, PeerAuthentication, Protocol};
+use super::{
+    DefaultPolicy, PeerAuthentication, Protocol,
+    routes::{Grant, HttpRoute},
+};
 
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,6 +29,8 @@ pub(crate) enum Object {
     Node(Node),
     Namespace(Namespace),
     PeerAuthentication(PeerAuthentication),
+    HttpRoute(HttpRoute),
+    ReferenceGrant(Grant),
 }
 
 /// What kind of thing an object is.
@@ -37,6 +42,8 @@ pub(crate) enum Kind {
     Node,
     Namespace,
     PeerAuthentication,
+    HttpRoute,
+    ReferenceGrant,
 }
 
 /// What tells an object from all others.
@@ -51,6 +58,8 @@ impl Object {
             Self::Node(node) => (Kind::Node, node.key.clone()),
             Self::Namespace(namespace) => (Kind::Namespace, namespace.key.clone()),
             Self::PeerAuthentication(found) => (Kind::PeerAuthentication, found.key.clone()),
+            Self::HttpRoute(route) => (Kind::HttpRoute, route.key.clone()),
+            Self::ReferenceGrant(grant) => (Kind::ReferenceGrant, grant.key.clone()),
         }
     }
 }

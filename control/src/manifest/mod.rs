@@ -12,6 +12,7 @@ mod mistakes;
 mod place;
 pub mod policies;
 mod problem;
+pub mod routes;
 
 pub use directory::{Loaded, load_directory};
 pub(crate) use directory::{defined_already, files, load_file};

@@ -1,29 +1,14 @@
-//! Where requests go: routes, and the clusters they name.
+//! Where requests go: the clusters that routes name.
 
 use wire::{
-    envoy::config::{
-        cluster::v3::{
-            Cluster,
-            cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig, LbPolicy},
-        },
-        route::v3::{
-            Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, route::Action, route_action::ClusterSpecifier,
-            route_match::PathSpecifier,
-        },
+    envoy::config::cluster::v3::{
+        Cluster,
+        cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig, LbPolicy},
     },
     names,
 };
 
 use super::{shape::aggregated, target::Target};
-
-/// Which request goes to which cluster: for now, all to the one of the same name.
-pub(super) fn routes(name: &str) -> RouteConfiguration {
-    let to = RouteAction { cluster_specifier: Some(ClusterSpecifier::Cluster(name.to_owned())), ..Default::default() };
-    let all = RouteMatch { path_specifier: Some(PathSpecifier::Prefix(String::from("/"))), ..Default::default() };
-    let route = Route { r#match: Some(all), action: Some(Action::Route(to)), ..Default::default() };
-    let host = VirtualHost { name: name.to_owned(), domains: vec![String::from("*")], routes: vec![route] };
-    RouteConfiguration { name: name.to_owned(), virtual_hosts: vec![host] }
-}
 
 /// A cluster whose endpoints are asked for under its own name.
 pub(super) fn cluster(name: &str, target: &Target<'_>) -> Cluster {

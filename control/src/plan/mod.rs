@@ -7,8 +7,10 @@ mod endpoints;
 mod kind;
 mod listener;
 mod nearness;
+pub(crate) mod routes;
 mod shape;
 mod target;
+mod view;
 
 use std::net::SocketAddr;
 
@@ -22,8 +24,8 @@ use crate::index::{DefaultPolicy, Index, Key, Service, Subject};
 
 use callers::Callers;
 pub(crate) use kind::Kind;
-pub(crate) use nearness::Place;
 use target::Target;
+pub(crate) use view::View;
 
 /// Bytes of a version. Two contents of one name share a version once in 2^64.
 const VERSION_BYTES: usize = 8;
@@ -57,17 +59,11 @@ pub(crate) fn resource(index: &Index, viewer: Option<&Key>, mesh: &Mesh, kind: K
             listener::inbound(pod, index.ports_of(pod), &Callers::of(default_policy, &index.proofs(pod))).encode_to_vec()
         }
         Kind::Listener => listener::listener(name, &Target::at(index, names::parse_address(name)?)?).encode_to_vec(),
-        Kind::Route => behind().map(|_| cluster::routes(name))?.encode_to_vec(),
+        Kind::Route => routes::configuration(index, viewer, name, &behind()?).encode_to_vec(),
         Kind::Cluster => cluster::cluster(name, &behind()?).encode_to_vec(),
         Kind::Endpoints => endpoints::endpoints(index, viewer, &mesh.trust_domain, name, &behind()?).encode_to_vec(),
     };
     Some(Resource { version: version(&value), body: Any { type_url: kind.type_url().to_owned(), value } })
-}
-
-/// From where `viewer` looks at the resource called `name`; `None` when that looks the same from everywhere.
-pub(crate) fn place(index: &Index, viewer: Option<&Key>, kind: Kind, name: &str) -> Option<Place> {
-    let (Kind::Endpoints, Some(Target::Service(service, _))) = (kind, Target::behind(index, name)) else { return None };
-    Place::of(index, viewer, service)
 }
 
 /// What the resource called `name` is made of: while that is not touched, the resource stays the same. `None` for names

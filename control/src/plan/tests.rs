@@ -9,6 +9,7 @@ use wire::envoy::config::{
 use super::*;
 use crate::index::{
     Endpoint, Identity, Kind as ObjectKind, Namespace, Object, Pod, Protocol,
+    routes::tests::{grant, key_in, route},
     tests::{endpoint, key, pod, service, slice},
 };
 
@@ -79,9 +80,9 @@ fn a_service_that_stays_on_its_node_is_another_from_each() {
     let mut index = shop(Protocol::Auto);
     index.apply(Object::Service(Service { stays_on_node: true, ..service("cart", "10.96.0.5", Protocol::Auto) }));
     index.apply(Object::Pod(Pod { node: "n2".into(), ..pod("far", "10.77.0.9") }));
-    let near = place(&index, Some(&key("a")), Kind::Endpoints, CART);
-    assert!(near.is_some() && near != place(&index, Some(&key("far")), Kind::Endpoints, CART));
-    assert_eq!(place(&index, Some(&key("a")), Kind::Cluster, CART), None);
+    let near = View::of(&index, Some(&key("a")), Kind::Endpoints, CART);
+    assert!(near.is_some() && near != View::of(&index, Some(&key("far")), Kind::Endpoints, CART));
+    assert_eq!(View::of(&index, Some(&key("a")), Kind::Cluster, CART), None);
     let seen = |viewer: &str| {
         let found = resource(&index, Some(&key(viewer)), &mesh(), Kind::Endpoints, CART).unwrap();
         ClusterLoadAssignment::decode(&*found.body.value).unwrap().endpoints.len()
@@ -171,13 +172,16 @@ enum Step {
 
 fn any_step() -> impl Strategy<Value = Step> {
     let name = || prop::sample::select(vec!["a", "b", "cart"]);
+    let space = || prop::sample::select(vec!["shop", "other"]);
     let at = || prop::sample::select(vec!["10.77.0.5", "10.77.0.6", "10.96.0.5"]);
     let protocol = || prop::sample::select(vec![Protocol::Auto, Protocol::Grpc, Protocol::Tcp]);
     let object = prop_oneof![
         (name(), at(), any::<bool>(), protocol()).prop_map(|(name, at, meshed, protocol)| {
             Object::Pod(Pod { meshed, ports: [(8080, protocol)].into(), ..pod(name, at) })
         }),
-        (name(), at(), protocol()).prop_map(|(name, at, protocol)| Object::Service(service(name, at, protocol))),
+        (name(), space(), at(), protocol()).prop_map(|(name, namespace, at, protocol)| {
+            Object::Service(Service { key: key_in(namespace, name), ..service(name, at, protocol) })
+        }),
         (name(), prop::collection::vec((name(), at(), any::<bool>(), any::<bool>()), 0..3)).prop_map(|(name, ends)| {
             let end = |(pod, at, ready, named): (&str, &str, bool, bool)| {
                 let mut end = Endpoint { ready, ..endpoint(pod, at) };
@@ -186,8 +190,12 @@ fn any_step() -> impl Strategy<Value = Step> {
             };
             Object::Slice(slice(name, ends.into_iter().map(end).collect()))
         }),
+        (name(), space(), name(), space()).prop_map(|(name, of_route, parent, of_backend)| {
+            Object::HttpRoute(route(of_route, name, &key(parent), &key_in(of_backend, "b")))
+        }),
+        (space(), space()).prop_map(|(namespace, from)| Object::ReferenceGrant(grant(namespace, from))),
     ];
-    (object, any::<bool>())
+    (object, prop::bool::weighted(0.3))
         .prop_map(|(object, delete)| if delete { Step::Delete(object.identity()) } else { Step::Apply(object) })
 }
 
@@ -196,6 +204,7 @@ fn every_question() -> Vec<(Kind, String, Option<Key>)> {
     let mut questions = Vec::new();
     for name in ["a", "b", "cart"] {
         questions.push((Kind::Listener, names::INBOUND.to_owned(), Some(key(name))));
+        questions.push((Kind::Route, names::service_port(name, "shop", 80), Some(key_in("other", "caller"))));
         for kind in [Kind::Route, Kind::Cluster, Kind::Endpoints] {
             questions.push((kind, names::service_port(name, "shop", 80), None));
             questions.extend(addresses.iter().map(|address| (kind, format!("pod/{address}:8080"), None)));
@@ -217,7 +226,7 @@ proptest! {
 
     /// Streams look again only at what was touched: a resource that changed untouched would never be sent.
     #[test]
-    fn nothing_changes_that_was_not_touched(steps in prop::collection::vec(any_step(), 1..16)) {
+    fn nothing_changes_that_was_not_touched(steps in prop::collection::vec(any_step(), 1..32)) {
         let mut index = Index::default();
         let questions = every_question();
         let answers = |index: &Index| -> Vec<Option<String>> {

@@ -263,4 +263,16 @@ mod tests {
         fs::create_dir(place.0.path()).unwrap();
         assert!(matches!(&place.1.look(clock::wall()).changes[..], [Change::Delete((Kind::Service, _))]));
     }
+
+    #[test]
+    fn a_mistake_in_a_route_is_told_with_its_line_and_the_route_stays_as_it_was() {
+        let mut place = Place::new();
+        let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\nspec:\n  rules:\n  - matches:\n    - path:\n        value: /a\n";
+        let grant = "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\nmetadata: {name: g}\nspec: {from: [], to: []}\n";
+        place.write("a.yaml", &format!("{route}---\n{grant}"));
+        assert_eq!(place.look(), (names(&["+r", "+g"]), 0));
+        place.write("a.yaml", &format!("{}---\n{grant}", route.replace("/a", "a")));
+        let news = place.1.look(clock::wall());
+        assert_eq!((news.changes.len(), news.problems.len(), news.problems[0].line), (0, 1, 7));
+    }
 }

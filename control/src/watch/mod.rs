@@ -5,13 +5,16 @@
 //! files      told by the kernel that something changed, waits for the edit to settle
 //! folder     which files changed, what they say, what is wrong with them: changes of objects
 //! translate  from manifests to the index's nouns
+//! policies, routes   what both sources read alike, and the mistakes in it
 //! ```
 
 mod cluster;
 mod files;
 mod folder;
+mod mistake;
 mod opaque;
 mod policies;
+mod routes;
 mod translate;
 
 use tokio::sync::oneshot;

@@ -1,5 +1,6 @@
 //! From policies, as they are written, to the index's nouns: the same for each source.
 
+use super::mistake::Mistake;
 use crate::{
     index::{Key, PeerAuthentication, Proof},
     manifest::policies::{MutualTls, PeerAuthenticationSpec},
@@ -36,13 +37,6 @@ pub(super) fn peer_authentication(key: Key, made: i64, spec: &PeerAuthentication
     );
     let ports = ports.into_iter().filter_map(|(port, proof, _)| port.zip(proof)).collect();
     (PeerAuthentication { key, made, selector, proof: everywhere, ports }, mistakes)
-}
-
-/// Something that means nothing.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mistake {
-    pub(super) field: String,
-    pub(super) what: String,
 }
 
 #[cfg(test)]

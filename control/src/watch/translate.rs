@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{opaque::OpaquePorts, policies};
+use super::{mistake::Mistake, opaque::OpaquePorts, policies, routes};
 use crate::{
     index::{DefaultPolicy, Endpoint, Hints, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort},
     manifest::{
@@ -12,6 +12,7 @@ use crate::{
             TOKEN_ANNOTATION, WORKLOAD_LABEL,
         },
         policies::PeerAuthentication,
+        routes::{GROUP, HttpRoute, ReferenceGrant},
     },
 };
 
@@ -43,13 +44,27 @@ pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>
             let found: PeerAuthentication = document.parse()?;
             // Files do not tell when they were made: names decide.
             let (read, mistakes) = policies::peer_authentication(key(&found.metadata), 0, &found.spec);
-            if !mistakes.is_empty() {
-                return Err(mistakes.into_iter().map(|mistake| document.wrong(&mistake.field, mistake.what, None)).collect());
-            }
+            without(mistakes, document)?;
             Some(Object::PeerAuthentication(read))
+        }
+        "HTTPRoute" if document.api_version.starts_with(GROUP) => {
+            let found: HttpRoute = document.parse()?;
+            let (read, mistakes) = routes::http_route(key(&found.metadata), 0, &found.spec);
+            without(mistakes, document)?;
+            Some(Object::HttpRoute(read))
+        }
+        "ReferenceGrant" if document.api_version.starts_with(GROUP) => {
+            let found: ReferenceGrant = document.parse()?;
+            Some(Object::ReferenceGrant(routes::grant(key(&found.metadata), &found.spec)))
         }
         _ => None,
     })
+}
+
+/// An error when there are mistakes in `document`.
+fn without(mistakes: Vec<Mistake>, document: &Document) -> Result<(), Vec<Problem>> {
+    let problems: Vec<Problem> = mistakes.into_iter().map(|mistake| document.wrong(&mistake.field, mistake.what, None)).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// The ports that are declared opaque beside the specification.

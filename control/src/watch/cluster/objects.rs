@@ -11,10 +11,7 @@ use k8s_openapi::{
 };
 use kube::api::DynamicObject;
 
-use super::super::{
-    opaque::OpaquePorts,
-    policies::{self, Mistake},
-};
+use super::super::{mistake::Mistake, opaque::OpaquePorts, policies};
 use crate::{
     index::{
         DefaultPolicy, Endpoint, Hints, Key, Namespace, Node, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort,

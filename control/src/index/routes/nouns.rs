@@ -1,0 +1,209 @@
+//! What routes and grants say, free of how it was written. Source: `HTTPRoute` and `ReferenceGrant` of the Gateway API.
+
+use std::time::Duration;
+
+use super::super::{Key, Service, ServicePort};
+
+/// What becomes of requests to some services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HttpRoute {
+    pub(crate) key: Key,
+    /// When it was made, in Unix seconds.
+    pub(crate) made: i64,
+    /// Whose requests it is about. Those that are no services are not ours.
+    pub(crate) parents: Vec<Parent>,
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// A service whose requests a route is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parent {
+    pub(crate) service: Key,
+    /// Any when absent.
+    pub(crate) port: Option<u16>,
+    /// Name of the port; any when absent.
+    pub(crate) port_name: Option<String>,
+}
+
+/// What becomes of some of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    /// Empty when it has none.
+    pub(crate) name: String,
+    /// Requests that it is for: those that any of these is for. None when one of them means nothing.
+    pub(crate) matches: Vec<Match>,
+    pub(crate) request: HeaderChanges,
+    pub(crate) response: HeaderChanges,
+    pub(crate) action: Action,
+    /// What in it means nothing, or nothing to us.
+    pub(crate) mistakes: Vec<String>,
+}
+
+/// Requests, by all of what is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Match {
+    pub(crate) path: PathMatch,
+    /// Header fields by their names in small letters, each once.
+    pub(crate) headers: Vec<(String, ValueMatch)>,
+    /// Parameters by their names, each once.
+    pub(crate) query: Vec<(String, ValueMatch)>,
+    pub(crate) method: Option<String>,
+}
+
+/// Paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PathMatch {
+    Exact(String),
+    /// By whole elements, without a slash at its end; empty for all paths.
+    Prefix(String),
+    /// All of the path.
+    Regex(String),
+}
+
+/// Values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ValueMatch {
+    Exact(String),
+    /// All of the value.
+    Regex(String),
+}
+
+/// Changes of header fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HeaderChanges {
+    pub(crate) set: Vec<(String, String)>,
+    pub(crate) add: Vec<(String, String)>,
+    pub(crate) remove: Vec<String>,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Forward(Forward),
+    Redirect(Redirect),
+    /// Something that means nothing would have been done to it: nobody may be let past that.
+    Fail,
+}
+
+/// It goes to somebody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Forward {
+    pub(crate) backends: Vec<Backend>,
+    pub(crate) rewrite: Rewrite,
+    pub(crate) mirrors: Vec<Mirror>,
+    /// For all of it; zero is no limit.
+    pub(crate) timeout: Option<Duration>,
+    /// For one try; zero is no limit.
+    pub(crate) try_timeout: Option<Duration>,
+}
+
+/// Who gets a share of the requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Backend {
+    pub(crate) to: Reference,
+    pub(crate) weight: u32,
+    pub(crate) request: HeaderChanges,
+    pub(crate) response: HeaderChanges,
+}
+
+/// Who is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    /// A port of a service.
+    Service(Key, Option<u16>),
+    /// Something of another kind.
+    Other(String),
+}
+
+/// Who gets a copy of some of the requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mirror {
+    pub(crate) to: Reference,
+    /// Of how many, in a million.
+    pub(crate) millionths: u32,
+}
+
+/// What a request is made into.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rewrite {
+    pub(crate) host: Option<String>,
+    pub(crate) path: Option<PathChange>,
+}
+
+/// Another path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PathChange {
+    Full(String),
+    /// In place of the prefix that was matched, without a slash at its end.
+    Prefix(String),
+}
+
+/// The caller is sent elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Redirect {
+    /// `http` or `https`.
+    pub(crate) scheme: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) path: Option<PathChange>,
+    pub(crate) status: u16,
+}
+
+/// Who may name services of its namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    pub(crate) key: Key,
+    /// Namespaces of the routes that may.
+    pub(crate) from: Vec<String>,
+    /// Names of the services.
+    pub(crate) to: Vec<String>,
+    /// All services.
+    pub(crate) to_all: bool,
+}
+
+impl HttpRoute {
+    /// Who is named in it.
+    pub(crate) fn references(&self) -> impl Iterator<Item = &Reference> {
+        let forwards = self.rules.iter().filter_map(|rule| match &rule.action {
+            Action::Forward(forward) => Some(forward),
+            Action::Redirect(_) | Action::Fail => None,
+        });
+        forwards.flat_map(|forward| {
+            let backends = forward.backends.iter().map(|backend| &backend.to);
+            backends.chain(forward.mirrors.iter().map(|mirror| &mirror.to))
+        })
+    }
+
+    /// Services that are named in it.
+    pub(super) fn services(&self) -> impl Iterator<Item = &Key> {
+        self.references().filter_map(|to| match to {
+            Reference::Service(service, _) => Some(service),
+            Reference::Other(_) => None,
+        })
+    }
+}
+
+impl Parent {
+    /// Whether it is a port of `service`, whose key is its own.
+    pub(crate) fn is(&self, service: &Service, port: &ServicePort) -> bool {
+        self.service == service.key
+            && self.port.is_none_or(|wanted| wanted == port.port)
+            && self.port_name.as_ref().is_none_or(|wanted| *wanted == port.name)
+    }
+}
+
+impl Match {
+    /// All requests.
+    pub(crate) fn all() -> Self {
+        Self { path: PathMatch::Prefix(String::new()), headers: Vec::new(), query: Vec::new(), method: None }
+    }
+}
+
+impl Grant {
+    /// Whether by it a route in `namespace` may name `service`.
+    pub(super) fn lets(&self, namespace: &str, service: &Key) -> bool {
+        self.key.namespace == service.namespace
+            && self.from.iter().any(|known| known == namespace)
+            && (self.to_all || self.to.contains(&service.name))
+    }
+}

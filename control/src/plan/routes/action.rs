@@ -1,0 +1,186 @@
+//! What becomes of the requests of a rule.
+
+use std::time::Duration;
+
+use wire::{
+    envoy::{
+        config::{
+            core::v3::{HeaderValue, HeaderValueOption, RuntimeFractionalPercent, header_value_option::HeaderAppendAction},
+            route::v3::{
+                DirectResponseAction, RedirectAction, RetryPolicy, RouteAction, WeightedCluster,
+                redirect_action::{PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier},
+                route,
+                route_action::{ClusterSpecifier, RequestMirrorPolicy},
+                weighted_cluster::ClusterWeight,
+            },
+        },
+        r#type::{
+            matcher::v3::{RegexMatchAndSubstitute, RegexMatcher},
+            v3::{FractionalPercent, fractional_percent::DenominatorType},
+        },
+    },
+    names,
+};
+
+use super::backends;
+use crate::index::{
+    Index,
+    routes::{
+        Action, Backend, Forward, HeaderChanges, HttpRoute, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite,
+        Rule,
+    },
+};
+
+/// All of something, in millionths.
+const WHOLE: u32 = 1_000_000;
+
+/// The port that goes without saying where plaintext is spoken.
+const HTTP_PORT: u16 = 80;
+
+/// Compiles the rules of requests to one port of a service.
+pub(super) struct Compiler<'a> {
+    pub(super) index: &'a Index,
+    pub(super) port: u16,
+}
+
+impl Compiler<'_> {
+    /// What becomes of the requests of `wanted`, of `rule`, of `route`.
+    pub(super) fn action(&self, route: &HttpRoute, rule: &Rule, wanted: &Match) -> route::Action {
+        match &rule.action {
+            Action::Forward(forward) => self.forward(route, forward, wanted),
+            Action::Redirect(redirect) => route::Action::Redirect(self.redirect(redirect, wanted)),
+            Action::Fail => answer(500),
+        }
+    }
+
+    fn forward(&self, route: &HttpRoute, forward: &Forward, wanted: &Match) -> route::Action {
+        let Forward { backends, rewrite: Rewrite { host, path }, mirrors, timeout, try_timeout } = forward;
+        let Some(to) = self.destination(route, backends) else { return answer(500) };
+        let mut action = RouteAction {
+            cluster_specifier: Some(to),
+            host_rewrite_literal: host.clone().unwrap_or_default(),
+            timeout: timeout.and_then(duration),
+            retry_policy: try_timeout
+                .and_then(duration)
+                .map(|limit| RetryPolicy { per_try_timeout: Some(limit), ..Default::default() }),
+            request_mirror_policies: mirrors.iter().filter_map(|mirror| self.mirror(route, mirror)).collect(),
+            ..Default::default()
+        };
+        match path {
+            Some(PathChange::Full(path)) => action.regex_rewrite = Some(whole_path(path)),
+            Some(PathChange::Prefix(new)) => action.prefix_rewrite = new_prefix(new, wanted),
+            None => {}
+        }
+        route::Action::Route(action)
+    }
+
+    /// Who gets the requests; `None` when nobody does.
+    fn destination(&self, route: &HttpRoute, backends: &[Backend]) -> Option<ClusterSpecifier> {
+        let shares = backends.iter().filter(|backend| backend.weight > 0);
+        let shares: Vec<_> = shares.map(|backend| (self.cluster(route, &backend.to), backend)).collect();
+        if let [(Some(cluster), backend)] = &shares[..]
+            && backend.request == HeaderChanges::default()
+            && backend.response == HeaderChanges::default()
+        {
+            return Some(ClusterSpecifier::Cluster(cluster.clone()));
+        }
+        if shares.iter().all(|(cluster, _)| cluster.is_none()) {
+            return None;
+        }
+        let clusters = shares.into_iter().map(|(cluster, backend)| ClusterWeight {
+            name: cluster.unwrap_or_else(|| names::NO_BACKEND.to_owned()),
+            weight: Some(backend.weight),
+            request_headers_to_add: additions(&backend.request),
+            request_headers_to_remove: backend.request.remove.clone(),
+            response_headers_to_add: additions(&backend.response),
+            response_headers_to_remove: backend.response.remove.clone(),
+        });
+        Some(ClusterSpecifier::WeightedClusters(WeightedCluster { clusters: clusters.collect() }))
+    }
+
+    /// Whoever is to get copies and cannot be found gets none.
+    fn mirror(&self, route: &HttpRoute, Mirror { to, millionths }: &Mirror) -> Option<RequestMirrorPolicy> {
+        let part = FractionalPercent { numerator: *millionths, denominator: DenominatorType::Million.into() };
+        let of = (*millionths < WHOLE).then_some(RuntimeFractionalPercent { default_value: Some(part) });
+        Some(RequestMirrorPolicy { cluster: self.cluster(route, to)?, runtime_fraction: of })
+    }
+
+    fn cluster(&self, route: &HttpRoute, to: &Reference) -> Option<String> {
+        backends::resolve(self.index, route, to).ok()
+    }
+
+    fn redirect(&self, redirect: &Redirect, wanted: &Match) -> RedirectAction {
+        let Redirect { scheme, host, port, path, status } = redirect;
+        let of_scheme = scheme.as_ref().map(|scheme| if scheme == "https" { 443 } else { HTTP_PORT });
+        // Without another host the caller's own word for it stays, port and all.
+        let of_host = host.as_ref().map(|_| self.port).filter(|port| *port != HTTP_PORT);
+        RedirectAction {
+            host_redirect: host.clone().unwrap_or_default(),
+            response_code: code(*status).into(),
+            port_redirect: port.or(of_scheme).or(of_host).map_or(0, u32::from),
+            path_rewrite_specifier: path.as_ref().map(|path| match path {
+                PathChange::Full(path) => PathRewriteSpecifier::PathRedirect(path.clone()),
+                PathChange::Prefix(new) => PathRewriteSpecifier::PrefixRewrite(new_prefix(new, wanted)),
+            }),
+            scheme_rewrite_specifier: scheme.clone().map(SchemeRewriteSpecifier::SchemeRedirect),
+        }
+    }
+}
+
+/// An answer without anybody being asked.
+pub(super) fn answer(status: u32) -> route::Action {
+    route::Action::DirectResponse(DirectResponseAction { status })
+}
+
+/// Whether what a rule puts in place of a prefix is nothing.
+pub(super) fn takes_prefix_away(rule: &Rule) -> bool {
+    let path = match &rule.action {
+        Action::Forward(forward) => forward.rewrite.path.as_ref(),
+        Action::Redirect(redirect) => redirect.path.as_ref(),
+        Action::Fail => None,
+    };
+    matches!(path, Some(PathChange::Prefix(new)) if new.is_empty())
+}
+
+/// What takes the place of the matched prefix. Of all paths that is their first slash, and where the prefix is taken away the
+/// match ends with one, too: it has to be given back.
+fn new_prefix(new: &str, wanted: &Match) -> String {
+    let is_of_all = matches!(&wanted.path, PathMatch::Prefix(prefix) if prefix.is_empty());
+    if is_of_all || new.is_empty() { format!("{new}/") } else { new.to_owned() }
+}
+
+/// `path`, in place of any.
+fn whole_path(path: &str) -> RegexMatchAndSubstitute {
+    RegexMatchAndSubstitute {
+        pattern: Some(RegexMatcher { regex: String::from("^.*$") }),
+        // A backslash would refer to a group.
+        substitution: path.replace('\\', r"\\"),
+    }
+}
+
+/// Fields that are set and added.
+pub(super) fn additions(changes: &HeaderChanges) -> Vec<HeaderValueOption> {
+    let option = |append_action: HeaderAppendAction| {
+        move |(key, value): &(String, String)| HeaderValueOption {
+            // A percent sign would begin one of Envoy's variables.
+            header: Some(HeaderValue { key: key.clone(), value: value.replace('%', "%%") }),
+            append_action: append_action.into(),
+        }
+    };
+    let set = changes.set.iter().map(option(HeaderAppendAction::OverwriteIfExistsOrAdd));
+    set.chain(changes.add.iter().map(option(HeaderAppendAction::AppendIfExistsOrAdd))).collect()
+}
+
+fn duration(time: Duration) -> Option<prost_types::Duration> {
+    time.try_into().ok()
+}
+
+fn code(status: u16) -> RedirectResponseCode {
+    match status {
+        301 => RedirectResponseCode::MovedPermanently,
+        303 => RedirectResponseCode::SeeOther,
+        307 => RedirectResponseCode::TemporaryRedirect,
+        308 => RedirectResponseCode::PermanentRedirect,
+        _ => RedirectResponseCode::Found,
+    }
+}

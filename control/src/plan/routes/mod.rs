@@ -1,0 +1,79 @@
+//! Which request goes where: from the routes of a service's port to a route configuration.
+//!
+//! ```text
+//! order      every match of every rule, in the order in which they are tried
+//! matches    which requests a match is for, in xDS's words
+//! action     what becomes of them
+//! backends   who is meant by a reference
+//! status     what is told to whoever wrote a route
+//! ```
+//!
+//! A port without routes has one that takes every request to the port's own cluster. With routes, what none of them is for is
+//! answered 404. Source: `HTTPRoute` of the Gateway API, and GEP-1426 for routes of services.
+
+mod action;
+mod backends;
+mod matches;
+mod order;
+mod status;
+
+use wire::envoy::config::route::v3::{
+    Route, RouteAction, RouteConfiguration, VirtualHost, route, route_action::ClusterSpecifier,
+};
+
+pub(crate) use status::conditions;
+
+use self::{action::Compiler, order::Candidate};
+use super::target::Target;
+use crate::index::{Index, Key, routes::Match};
+
+/// The routes of `target` as the proxy of `viewer` is told them.
+pub(super) fn configuration(index: &Index, viewer: Option<&Key>, name: &str, target: &Target<'_>) -> RouteConfiguration {
+    let routes = match target {
+        Target::Service(service, port) => {
+            let found = index.routes_of(service, port, viewer.map(|viewer| viewer.namespace.as_str()));
+            let compiler = Compiler { index, port: port.port };
+            let compiled: Vec<Route> = order::of(&found).iter().flat_map(|candidate| compile(&compiler, candidate)).collect();
+            if found.is_empty() { vec![straight_to(name)] } else { with_an_end(compiled) }
+        }
+        Target::Pod(..) => vec![straight_to(name)],
+    };
+    let host = VirtualHost { name: name.to_owned(), domains: vec![String::from("*")], routes };
+    RouteConfiguration { name: name.to_owned(), virtual_hosts: vec![host] }
+}
+
+/// Every request, to one cluster.
+fn straight_to(cluster: &str) -> Route {
+    let to = RouteAction { cluster_specifier: Some(ClusterSpecifier::Cluster(cluster.to_owned())), ..Default::default() };
+    for_all(route::Action::Route(to))
+}
+
+/// `routes`, and 404 for what none of them is for.
+fn with_an_end(mut routes: Vec<Route>) -> Vec<Route> {
+    routes.push(for_all(action::answer(404)));
+    routes
+}
+
+fn for_all(action: route::Action) -> Route {
+    Route { r#match: matches::of(&Match::all(), false).pop(), action: Some(action), ..Default::default() }
+}
+
+/// One match of one rule: more than one route where a prefix is taken away.
+fn compile(compiler: &Compiler<'_>, candidate: &Candidate<'_>) -> Vec<Route> {
+    let Candidate { route, rule, wanted, .. } = candidate;
+    let takes_prefix_away = action::takes_prefix_away(rule);
+    let compiled = Route {
+        name: rule.name.clone(),
+        action: Some(compiler.action(route, rule, wanted)),
+        request_headers_to_add: action::additions(&rule.request),
+        request_headers_to_remove: rule.request.remove.clone(),
+        response_headers_to_add: action::additions(&rule.response),
+        response_headers_to_remove: rule.response.remove.clone(),
+        ..Default::default()
+    };
+    let with = |found| Route { r#match: Some(found), ..compiled.clone() };
+    matches::of(wanted, takes_prefix_away).into_iter().map(with).collect()
+}
+
+#[cfg(test)]
+mod tests;

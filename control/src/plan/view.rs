@@ -1,0 +1,28 @@
+//! From where a resource is looked at, where that matters.
+
+use super::{kind::Kind, nearness::Place, target::Target};
+use crate::index::{Index, Key};
+
+/// From where a resource is looked at. From one view it is the same for everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum View {
+    /// Endpoints: from a node and its zone.
+    Place(Place),
+    /// Routes: from a namespace that has its own.
+    Namespace(String),
+}
+
+impl View {
+    /// From where `viewer` looks at the resource called `name`; `None` when that looks the same from everywhere else.
+    pub(crate) fn of(index: &Index, viewer: Option<&Key>, kind: Kind, name: &str) -> Option<Self> {
+        let Some(Target::Service(service, port)) = Target::behind(index, name) else { return None };
+        match kind {
+            Kind::Endpoints => Place::of(index, viewer, service).map(Self::Place),
+            Kind::Route => {
+                let namespace = viewer?.namespace.as_str();
+                index.consumers(service, port).contains(namespace).then(|| Self::Namespace(namespace.to_owned()))
+            }
+            Kind::Cluster | Kind::Listener => None,
+        }
+    }
+}
