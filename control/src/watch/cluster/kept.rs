@@ -18,7 +18,16 @@ pub(super) enum Said {
 }
 
 /// Kinds that are followed.
-const KINDS: [Kind; 6] = [Kind::Service, Kind::Slice, Kind::Pod, Kind::Node, Kind::Namespace, Kind::PeerAuthentication];
+const KINDS: [Kind; 8] = [
+    Kind::Service,
+    Kind::Slice,
+    Kind::Pod,
+    Kind::Node,
+    Kind::Namespace,
+    Kind::PeerAuthentication,
+    Kind::HttpRoute,
+    Kind::ReferenceGrant,
+];
 
 /// What is there.
 #[derive(Debug, Default)]

@@ -31,7 +31,7 @@ use self::kept::{Kept, Said};
 use super::Watched;
 use crate::{
     index::{Identity, Kind, Object},
-    manifest::policies,
+    manifest::{policies, routes},
     metrics::Metrics,
     state::State,
 };
@@ -79,8 +79,14 @@ fn events(client: Client) -> BoxStream<'static, Said> {
     // A node's status is long, and changes often.
     let nodes = watcher(Api::<PartialObjectMeta<Node>>::all(client.clone()), config()).default_backoff();
     let namespaces = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), config()).default_backoff();
-    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(policies::GROUP, policies::VERSION, "PeerAuthentication"));
-    let peers = or_none(watcher(Api::<DynamicObject>::all_with(client, &kind), config()).default_backoff());
+    // What the cluster need not have. `v1beta1` of grants is served by every release of the Gateway API.
+    let optional = |group: &str, version: &str, kind: &str| {
+        let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        or_none(watcher(Api::<DynamicObject>::all_with(client.clone(), &kind), config()).default_backoff())
+    };
+    let peers = optional(policies::GROUP, policies::VERSION, "PeerAuthentication");
+    let http_routes = optional(routes::GROUP, "v1", "HTTPRoute");
+    let grants = optional(routes::GROUP, "v1beta1", "ReferenceGrant");
     futures_util::stream::select_all([
         of_kind(services, Kind::Service, objects::service, |service| &service.metadata),
         of_kind(slices, Kind::Slice, objects::slice, |slice| &slice.metadata),
@@ -88,6 +94,8 @@ fn events(client: Client) -> BoxStream<'static, Said> {
         of_kind(nodes, Kind::Node, |node| objects::node(&node.metadata), |node| &node.metadata),
         of_kind(namespaces, Kind::Namespace, |space| objects::namespace(&space.metadata), |space| &space.metadata),
         of_kind(peers, Kind::PeerAuthentication, objects::peer_authentication, |found| &found.metadata),
+        of_kind(http_routes, Kind::HttpRoute, objects::http_route, |found| &found.metadata),
+        of_kind(grants, Kind::ReferenceGrant, objects::grant, |found| &found.metadata),
     ])
     .boxed()
 }

@@ -10,8 +10,9 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::api::DynamicObject;
+use serde::de::DeserializeOwned;
 
-use super::super::{mistake::Mistake, opaque::OpaquePorts, policies};
+use super::super::{mistake::Mistake, opaque::OpaquePorts, policies, routes};
 use crate::{
     index::{
         DefaultPolicy, Endpoint, Hints, Key, Namespace, Node, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort,
@@ -132,12 +133,38 @@ pub(super) fn peer_authentication(object: &DynamicObject) -> Option<Object> {
         tracing::warn!(object = %key, %error, "a PeerAuthentication cannot be read, and asks for proof");
         PeerAuthenticationSpec { mtls: Some(MutualTls { mode: String::from("STRICT") }), ..PeerAuthenticationSpec::default() }
     });
-    let made = object.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second());
-    let (read, mistakes) = policies::peer_authentication(key.clone(), made, &spec);
+    let (read, mistakes) = policies::peer_authentication(key.clone(), made(object), &spec);
     for Mistake { field, what } in mistakes {
         tracing::warn!(object = %key, field, "a PeerAuthentication has a mistake: {what}");
     }
     Some(Object::PeerAuthentication(read))
+}
+
+/// A route. What in it means nothing is told in its conditions.
+pub(super) fn http_route(object: &DynamicObject) -> Option<Object> {
+    let key = key(&object.metadata);
+    let spec = spec(object, &key)?;
+    Some(Object::HttpRoute(routes::http_route(key, made(object), &spec).0))
+}
+
+/// A grant.
+pub(super) fn grant(object: &DynamicObject) -> Option<Object> {
+    let key = key(&object.metadata);
+    let spec = spec(object, &key)?;
+    Some(Object::ReferenceGrant(routes::grant(key, &spec)))
+}
+
+/// What is said in an object of a kind that is not ours. The API server has checked it: what cannot be read is of a form that came
+/// after us.
+fn spec<T: DeserializeOwned>(object: &DynamicObject, key: &Key) -> Option<T> {
+    let read = serde_json::from_value(object.data["spec"].clone());
+    read.inspect_err(|error| tracing::warn!(object = %key, %error, "a route or grant cannot be read, and counts for nothing"))
+        .ok()
+}
+
+/// When it was made, in Unix seconds.
+fn made(object: &DynamicObject) -> i64 {
+    object.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second())
 }
 
 /// A node, of which its labels are enough.
@@ -203,7 +230,6 @@ fn opaque(metadata: &ObjectMeta) -> OpaquePorts {
 
 #[cfg(test)]
 mod tests {
-    use serde::de::DeserializeOwned;
     use serde_json::{Value, json};
 
     use super::*;
@@ -296,6 +322,21 @@ mod tests {
             let expected = Namespace { key: Key::of_cluster("shop"), default_policy: Some(policy) };
             assert_eq!(namespace(&metadata), Some(Object::Namespace(expected)), "{word}");
         }
+    }
+
+    #[test]
+    fn routes_and_grants_are_read_unless_they_are_of_another_form() {
+        let object = |spec: Value| -> DynamicObject {
+            read(
+                json!({ "metadata": { "name": "r", "namespace": "shop", "creationTimestamp": "1970-01-01T00:01:00Z" }, "spec": spec }),
+            )
+        };
+        let parent = json!({ "group": "", "kind": "Service", "name": "cart" });
+        let Some(Object::HttpRoute(route)) = http_route(&object(json!({ "parentRefs": [parent] }))) else { panic!("no route") };
+        assert_eq!((route.key.to_string().as_str(), route.made, route.parents.len()), ("shop/r", 60, 1));
+        let granted = json!({ "to": [{ "group": "", "kind": "Service" }] });
+        assert!(matches!(grant(&object(granted)), Some(Object::ReferenceGrant(grant)) if grant.to_all));
+        assert_eq!((http_route(&object(json!({ "rules": 3 }))), grant(&object(json!({ "to": 3 })))), (None, None));
     }
 
     #[test]
