@@ -47,6 +47,24 @@ async fn a_proxy_is_told_of_its_own_ports() {
 }
 
 #[tokio::test]
+async fn a_route_reaches_the_callers_of_its_service_and_its_conditions_the_admin_page() {
+    let control = Control::start();
+    let wanted = subscribe(names::ROUTE_CONFIGURATION, &[CLUSTER]);
+    let mut stream = control.discover(WEB, &control.web().await, wanted).await.unwrap();
+    let before = stream.next().await.unwrap().resources.remove(0);
+    let (cart, namespace, _) = names::parse_service_port(CLUSTER).unwrap();
+    let head =
+        format!("apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: r, namespace: {namespace}}}\n");
+    let parent = format!("{{group: '', kind: Service, name: {cart}}}");
+    let spec = format!("spec: {{parentRefs: [{parent}], rules: [{{backendRefs: [{{name: gone, port: 80}}]}}]}}\n");
+    fs::write(control.state("route.yaml"), head + &spec).unwrap();
+    let after = stream.next().await.unwrap().resources.remove(0);
+    assert_eq!((before.name.as_str(), after.name.as_str()), (CLUSTER, CLUSTER));
+    assert_ne!(before.version, after.version);
+    assert!(control.page("/config").contains("BackendNotFound"));
+}
+
+#[tokio::test]
 async fn a_restart_tells_nobody_anything_new() {
     let mut control = Control::start();
     let web = control.web().await;
