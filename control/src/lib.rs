@@ -32,3 +32,4 @@ mod state;
 mod watch;
 
 pub use start::run;
+pub use watch::mistakes;

@@ -9,6 +9,7 @@ use std::{
 
 use control::manifest::{Document, Problem, kinds::Service, load_directory};
 use rustix::fs::Access;
+use serde_json::Value;
 
 use super::workload::Workload;
 
@@ -40,6 +41,8 @@ impl fmt::Display for Key {
 pub(crate) struct Config {
     pub(crate) services: BTreeMap<Key, Service>,
     pub(crate) workloads: BTreeMap<Key, Planned>,
+    /// Objects that are control's to read, as they are, by their kind.
+    pub(crate) handed_on: BTreeMap<(String, Key), Value>,
 }
 
 /// A workload, and the program it runs.
@@ -87,10 +90,14 @@ impl Reading<'_> {
         match (document.kind.as_str(), document.api_version.as_str()) {
             ("Service", "v1") => self.service(document),
             ("Workload", "weft.dev/v1alpha1") => self.workload(document),
+            ("PeerAuthentication", "weft.dev/v1alpha1")
+            | ("HTTPRoute", "gateway.networking.k8s.io/v1")
+            | ("ReferenceGrant", "gateway.networking.k8s.io/v1" | "gateway.networking.k8s.io/v1beta1") => self.hand_on(document),
             ("Service", _) => self.wrong_version(document, "v1"),
-            ("Workload", _) => self.wrong_version(document, "weft.dev/v1alpha1"),
+            ("Workload" | "PeerAuthentication", _) => self.wrong_version(document, "weft.dev/v1alpha1"),
+            ("HTTPRoute" | "ReferenceGrant", _) => self.wrong_version(document, "gateway.networking.k8s.io/v1"),
             (kind, _) => {
-                let hint = "a local mesh knows Service (v1) and Workload (weft.dev/v1alpha1)";
+                let hint = "a local mesh knows Service, Workload, PeerAuthentication, HTTPRoute and ReferenceGrant";
                 self.problems.push(document.wrong("kind", format!("`{kind}` is unknown here"), Some(hint)));
             }
         }
@@ -117,6 +124,19 @@ impl Reading<'_> {
             }
             Err(problems) => self.problems.extend(problems),
         }
+    }
+
+    fn hand_on(&mut self, document: &Document) {
+        let mut mistakes = control::mistakes(document);
+        match document.parse() {
+            Ok(object) => {
+                let key = Key::new(&document.namespace, &document.name);
+                self.config.handed_on.insert((document.kind.clone(), key), object);
+            }
+            Err(problems) if mistakes.is_empty() => mistakes = problems,
+            Err(_) => {}
+        }
+        self.problems.extend(mistakes);
     }
 
     fn workload(&mut self, document: &Document) {
@@ -242,6 +262,19 @@ mod tests {
     fn several_ports_of_a_service_need_names() {
         let text = "apiVersion: v1\nkind: Service\nmetadata: {name: cart}\nspec:\n  ports:\n  - port: 80\n  - port: 81\n";
         assert_eq!(read_text(text).unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn what_is_controls_to_read_is_handed_on_unless_control_finds_a_mistake_in_it() {
+        let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: cart}\nspec:\n  rules:\n  - matches:\n    - path: {value: /a}\n";
+        let accepted = read_text(route).unwrap();
+        let handed_on = &accepted.config.handed_on[&(String::from("HTTPRoute"), Key::new("default", "cart"))];
+        assert_eq!(handed_on["spec"]["rules"][0]["matches"][0]["path"]["value"], "/a");
+        assert_eq!(read_text(&route.replace("/a", "a")).unwrap_err()[0].line, 7);
+        assert_eq!(read_text(&route.replace("/v1", "/v2")).unwrap_err()[0].line, 1);
+        let strict =
+            "apiVersion: weft.dev/v1alpha1\nkind: PeerAuthentication\nmetadata: {name: a}\nspec: {mtls: {mode: STRICT}}\n";
+        assert_eq!(read_text(strict).unwrap().config.handed_on.len(), 1);
     }
 
     #[test]

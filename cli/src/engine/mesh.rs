@@ -309,7 +309,7 @@ impl Mesh {
 
     fn publish(&mut self) {
         self.service_addresses.assign(&self.config.services);
-        let files = state::objects(&self.config.services, &self.service_addresses, &self.table);
+        let files = state::objects(&self.config, &self.service_addresses, &self.table);
         if let Err(error) = self.state.write(files) {
             self.place.console.say(format_args!("control cannot be told of changes: {error}"));
         }

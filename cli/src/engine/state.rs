@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::{
     addresses::Services,
-    manifest::Key,
+    manifest::{Config, Key},
     table::{Pod, Table},
     workload::port_of,
 };
@@ -26,9 +26,12 @@ use super::{
 pub(crate) type Files = BTreeMap<String, String>;
 
 /// Everything control is to know.
-pub(crate) fn objects(services: &BTreeMap<Key, Service>, virtual_addresses: &Services, pods: &Table) -> Files {
+pub(crate) fn objects(config: &Config, virtual_addresses: &Services, pods: &Table) -> Files {
     let mut files = Files::new();
-    for (key, service) in services {
+    for ((kind, key), object) in &config.handed_on {
+        add(&mut files, &kind.to_lowercase(), key, object);
+    }
+    for (key, service) in &config.services {
         add(&mut files, "service", key, &with_addresses(service, virtual_addresses.of(key)));
         for slice in slices(key, service, virtual_addresses.of(key), pods) {
             let slice_key = Key::new(&key.namespace, &slice.metadata.name);
@@ -220,8 +223,11 @@ mod tests {
 
     fn written(pods: Table) -> (Files, EndpointSlice) {
         let mut addresses = Services::default();
-        addresses.assign(&cart());
-        let files = objects(&cart(), &addresses, &pods);
+        let handed_on =
+            [((String::from("HTTPRoute"), Key::new("shop", "cart")), serde_json::json!({ "kind": "HTTPRoute" }))].into();
+        let config = Config { services: cart(), handed_on, ..Config::default() };
+        addresses.assign(&config.services);
+        let files = objects(&config, &addresses, &pods);
         let slice = serde_json::from_str(&files["endpointslice.shop.cart-ipv4.json"]).unwrap();
         (files, slice)
     }
@@ -249,5 +255,6 @@ mod tests {
         let (files, _) = written(Table::new());
         let service: Service = serde_json::from_str(&files["service.shop.cart.json"]).unwrap();
         assert!(service.spec.cluster_ip.unwrap().starts_with("10.96."));
+        assert_eq!(files["httproute.shop.cart.json"], r#"{"kind":"HTTPRoute"}"#);
     }
 }

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use cluster::watch as cluster;
 pub(crate) use files::watch as folder;
+pub use translate::mistakes;
 
 /// Ends when the source is not followed any more, which only a defect of ours can bring about.
 pub(crate) type Watched = oneshot::Receiver<()>;

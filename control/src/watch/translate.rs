@@ -61,6 +61,11 @@ pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>
     })
 }
 
+/// Everything that is wrong with the object in `document`; nothing for kinds that are not control's.
+pub fn mistakes(document: &Document) -> Vec<Problem> {
+    object(document).err().unwrap_or_default()
+}
+
 /// An error when there are mistakes in `document`.
 fn without(mistakes: Vec<Mistake>, document: &Document) -> Result<(), Vec<Problem>> {
     let problems: Vec<Problem> = mistakes.into_iter().map(|mistake| document.wrong(&mistake.field, mistake.what, None)).collect();
