@@ -17,7 +17,7 @@
 //! | `relay` | carry it, count it, close it |
 //!
 //! `http1` and `http2` are those protocols on the wire, which `connect` and `relay` speak at the two ends of a connection;
-//! `copy`, `outbox`, `socket` and `tls` move their bytes.
+//! `copy`, `outbox`, `socket` and `tls` move their bytes. `dice` is chance.
 //! `side` furnishes these rooms for calls to the app and calls of the app. `world` is what every walk shares. `feed` is the
 //! only writer of `snapshot`; `identity` keeps our certificate; `tide` gives memory back; `redirected` tells whether
 //! the redirect rules are there; `events` hears what happened; `admin`
@@ -35,6 +35,7 @@ mod connect;
 mod copy;
 mod corridor;
 mod detect;
+mod dice;
 mod drain;
 mod events;
 mod family;

@@ -19,6 +19,7 @@ use std::{
 use foldhash::{HashMap, HashMapExt};
 
 use crate::{
+    dice::Dice,
     family::Family,
     refusal::{Reason, Refusal},
     snapshot::{Cluster, Endpoint},
@@ -26,7 +27,6 @@ use crate::{
 pub use affinity::Affinities;
 use eject::Ejection;
 use load::Load;
-use p2c::Dice;
 
 /// What a choice is for; the two have different notions of load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,40 +3,18 @@
 //! Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001): nearly as even as looking at all of them, at
 //! a cost that does not grow, and without the herds that chase one global minimum.
 
-use std::{cell::Cell, rc::Rc};
+use std::rc::Rc;
 
 use smallvec::SmallVec;
 
 use super::Candidate;
+use crate::dice::Dice;
 
 /// How often to draw again when a draw is not eligible, before all are looked at.
 const DRAWS: usize = 4;
 
 /// Whether a candidate is out, and what it costs; `None` when it must not be chosen at all.
 type Judgement = Option<(bool, f64)>;
-
-/// A small pseudo-random generator (xorshift64*). Seeded, so that a simulation can be replayed.
-#[derive(Debug)]
-pub(super) struct Dice(Cell<u64>);
-
-impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
-        // Zero is the one state xorshift never leaves.
-        Self(Cell::new(seed | 1))
-    }
-
-    /// A number in `0..sides`; `sides` must not be zero.
-    fn roll(&self, sides: usize) -> usize {
-        let mut state = self.0.get();
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        self.0.set(state);
-        let wide = u128::from(state.wrapping_mul(0x2545_F491_4F6C_DD1D)) * sides as u128;
-        // The high half of a 64 by 64 bit product is below `sides`.
-        usize::try_from(wide >> 64).unwrap_or(0)
-    }
-}
 
 /// Picks one of `candidates`, preferring those that are not out.
 pub(super) fn pick<'a>(
@@ -89,19 +67,4 @@ fn thoroughly<'a>(
     }
     let (first, second) = (left[dice.roll(left.len())], left[dice.roll(left.len())]);
     Some(if first.1 <= second.1 { first.0 } else { second.0 })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_side_of_the_dice_comes_up_about_equally_often() {
-        let dice = Dice::new(42);
-        let mut seen = [0_u32; 7];
-        for _ in 0..70_000 {
-            seen[dice.roll(7)] += 1;
-        }
-        assert!(seen.iter().all(|count| (9_000..11_000).contains(count)), "{seen:?}");
-    }
 }
