@@ -29,7 +29,7 @@ use crate::{
     payload::Payload,
     refusal::Refusal,
     relay::{self, Answer, Call, Exchanged, Outgoing, Stream, Switch, Switched, Unanswered, Whose},
-    route::{self, Caller, Permit},
+    route::{self, Asked, Caller, Permit},
     side::Side,
     snapshot::{Destination, Endpoint},
     world::World,
@@ -231,7 +231,7 @@ async fn open(walk: &Walk) -> Result<Opened, Refusal> {
     let routed = route::connection(&destination, &walk.caller)?;
     let mut attempts = Attempts::toward(destination.address, walk.world.settings.attempts_max);
     loop {
-        let chosen = attempts.choose(&routed.cluster, Work::Connection, &walk.world)?;
+        let chosen = attempts.choose(routed.cluster, Work::Connection, &walk.world)?;
         match connect::bytes(&chosen, &walk.world).await {
             Ok(pipe) => {
                 chosen.reached();
@@ -287,16 +287,14 @@ struct Facts {
 async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusal> {
     let world = &walk.world;
     let Call { mut request, switch, aside } = call;
-    // CONNECT names no path, and OPTIONS may ask about all of them.
-    let path = Some(request.uri().path()).filter(|path| path.starts_with('/')).unwrap_or("/");
     let destination = walk.destination();
-    let routed = route::request(&destination, path, &walk.caller)?;
+    let routed = route::request(&destination, Asked::of(&request), &walk.caller, &world.dice)?;
     let version = if facts.version == Version::HTTP_2 { HttpVersion::Two } else { HttpVersion::One };
     let needs = if matches!(switch, Switch::Extended(_)) { Needs::ExtendedConnect } else { Needs::Version(version) };
     let sent = tallied(&mut request);
     let mut attempts = Attempts::toward(destination.address, world.settings.attempts_max);
     loop {
-        let chosen = attempts.choose(&routed.cluster, Work::Request, world)?;
+        let chosen = attempts.choose(routed.cluster, Work::Request, world)?;
         let line = match connect::requests(&chosen, needs, world).await {
             Ok(line) => line,
             Err(refusal) => {

@@ -13,6 +13,7 @@ use crate::{
     balance::{Affinities, State, Work},
     clock,
     detect::recognise,
+    dice::Dice,
     family::Family,
     http1::{
         Room,
@@ -21,8 +22,10 @@ use crate::{
         write::{self, Way},
     },
     outbox::Outbox,
-    route::{self, Caller},
-    snapshot::{self, Admits, Answer, Cluster, Destination, Endpoint, Protocol, Reader, Route, RouteTable, Snapshot},
+    route::{self, Asked, Caller},
+    snapshot::{
+        self, Admits, Answer, Cluster, Destination, Endpoint, Match, PathMatch, Protocol, Reader, Route, RouteTable, Snapshot,
+    },
 };
 
 /// Which endpoint now?
@@ -53,21 +56,27 @@ impl Balancing {
 pub struct Routes {
     destination: Destination,
     caller: Caller,
+    dice: Dice,
 }
 
 impl Routes {
     /// A table of so many routes, for the paths `/0/`, `/1/` and so on.
     pub fn of(routes: u16) -> Self {
         let cluster = cluster("cart", 1);
-        let routes = (0..routes).map(|number| Route { prefix: format!("/{number}/"), cluster: cluster.clone() }).collect();
+        let route = |number| {
+            let path = PathMatch::Prefix(format!("/{number}/").into());
+            let matching = Match { path, method: None, headers: Vec::new(), query: Vec::new() };
+            Route { matching: Some(Arc::new(matching)), ..Route::everything(cluster.clone()) }
+        };
+        let routes = (0..routes).map(route).collect();
         let requests = Some(Arc::new(RouteTable { routes }));
         let destination = Destination { requests, ..Destination::local(address(0), Protocol::Http, Admits::Everybody) };
-        Self { destination, caller: Caller { address: address(1), identity: None } }
+        Self { destination, caller: Caller { address: address(1), identity: None }, dice: Dice::new(1) }
     }
 
-    /// Whether a request for `path` may go anywhere.
-    pub fn find(&self, path: &str) -> bool {
-        route::request(&self.destination, path, &self.caller).is_ok()
+    /// Whether a request may go anywhere.
+    pub fn find<B>(&self, request: &http::Request<B>) -> bool {
+        route::request(&self.destination, Asked::of(request), &self.caller, &self.dice).is_ok()
     }
 }
 

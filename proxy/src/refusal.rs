@@ -67,6 +67,8 @@ pub enum Reason {
     DiscoveryTimeout,
     /// No route matches.
     NoRoute,
+    /// The route that matches leads to nothing that exists.
+    NoBackend,
     /// Only callers that prove who they are may go there, and this one did not.
     Unauthenticated,
     /// The caller may not go there.
@@ -105,7 +107,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason there is, for tables and for metrics that start at zero.
-    pub const ALL: [Reason; 27] = [
+    pub const ALL: [Reason; 28] = [
         Reason::NotRedirected,
         Reason::RedirectLoop,
         Reason::TooManyConnections,
@@ -116,6 +118,7 @@ impl Reason {
         Reason::NoIdentity,
         Reason::DiscoveryTimeout,
         Reason::NoRoute,
+        Reason::NoBackend,
         Reason::Unauthenticated,
         Reason::Denied,
         Reason::NoPolicy,
@@ -140,7 +143,9 @@ impl Reason {
         match self {
             Self::NotRedirected | Self::RedirectLoop | Self::TooManyConnections => Room::Accept,
             Self::ClientSilent | Self::MalformedTls | Self::ClientCertificate => Room::Detect,
-            Self::DiscoveryTimeout | Self::NoRoute | Self::Unauthenticated | Self::Denied | Self::NoPolicy => Room::Route,
+            Self::DiscoveryTimeout | Self::NoRoute | Self::NoBackend | Self::Unauthenticated | Self::Denied | Self::NoPolicy => {
+                Room::Route
+            }
             Self::NoEndpoint => Room::Balance,
             Self::NoIdentity
             | Self::ConnectRefused
@@ -189,6 +194,7 @@ impl Reason {
             | Self::TooManyConnections
             | Self::NoIdentity
             | Self::DiscoveryTimeout
+            | Self::NoBackend
             | Self::NoPolicy => Fault::Mesh,
         }
     }
@@ -203,6 +209,7 @@ impl Reason {
             Self::NotSwitchable => StatusCode::NOT_IMPLEMENTED,
             Self::ClientCertificate | Self::Unauthenticated | Self::Denied => StatusCode::FORBIDDEN,
             Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoBackend => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ServerIdentity | Self::ServerCertificate | Self::BadResponse | Self::ServerAborted => StatusCode::BAD_GATEWAY,
             Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::NotRedirected
@@ -244,6 +251,7 @@ impl Reason {
             Self::NoIdentity => "no_identity",
             Self::DiscoveryTimeout => "discovery_timeout",
             Self::NoRoute => "no_route",
+            Self::NoBackend => "no_backend",
             Self::Unauthenticated => "unauthenticated",
             Self::Denied => "denied",
             Self::NoPolicy => "no_policy",

@@ -11,6 +11,7 @@ use crate::{
     balance, clock,
     config::Settings,
     connect, corridor,
+    dice::Dice,
     drain::Drain,
     events::{AccessLog, Direction, Party, Recorder, Registry},
     redirected::Redirected,
@@ -76,6 +77,7 @@ fn world(given: Given) -> World {
         },
         recorder: Recorder::new(&registry, log),
         balance: balance::State::new(seed(), affinities),
+        dice: Dice::new(seed()),
         lines: connect::Lines::default(),
         memory: Default::default(),
         occupancy: Default::default(),
@@ -118,10 +120,7 @@ fn clusters(snapshot: &Snapshot) -> impl Iterator<Item = &Arc<crate::snapshot::C
             Answer::Known(destination) => Some(destination),
             Answer::Unknown => None,
         };
-        destination.into_iter().flat_map(|destination| {
-            let routed = destination.requests.iter().flat_map(|table| table.routes.iter().map(|route| &route.cluster));
-            routed.chain(destination.bytes.as_ref())
-        })
+        destination.into_iter().flat_map(|destination| destination.clusters())
     })
 }
 

@@ -8,6 +8,7 @@ use crate::{
     balance,
     config::Settings,
     connect, detect,
+    dice::Dice,
     drain::{Drain, Occupancy},
     events::{Party, Recorder},
     redirected::Redirected,
@@ -28,6 +29,8 @@ pub struct World {
     pub identity: Arc<IdentityStore>,
     /// What is known about the load of every endpoint.
     pub balance: balance::State,
+    /// What decides where several share requests.
+    pub dice: Dice,
     /// Ready lines to endpoints.
     pub lines: connect::Lines,
     /// Our own connections that are open, so that one that comes back is recognised.

@@ -93,8 +93,7 @@ impl Status {
 }
 
 fn described(destination: &Destination) -> Value {
-    let routed = destination.requests.iter().flat_map(|table| table.routes.iter().map(|route| &route.cluster));
-    let mut clusters: Vec<_> = routed.chain(destination.bytes.as_ref()).collect();
+    let mut clusters: Vec<_> = destination.clusters().collect();
     clusters.sort_by(|a, b| a.name.cmp(&b.name));
     clusters.dedup_by(|a, b| a.name == b.name);
     let clusters: Vec<Value> = clusters

@@ -185,7 +185,7 @@ fn destination(service: &Service) -> anyhow::Result<Destination> {
     let name = format!("{}.{}:{}", service.name, service.namespace, service.address.port());
     let cluster = Arc::new(Cluster { name: name.as_str().into(), endpoints: endpoints?, affinity: None, discovered: true });
     let protocol = Protocol::from(service.protocol);
-    let table = || RouteTable { routes: vec![Route { prefix: "/".into(), cluster: cluster.clone() }] };
+    let table = || RouteTable { routes: vec![Route::everything(cluster.clone())] };
     Ok(Destination {
         address: service.address,
         service: Some(ServiceName { name: service.name.as_str().into(), namespace: service.namespace.as_str().into() }),
@@ -228,7 +228,8 @@ mod tests {
             panic!("cart is not known")
         };
         assert_eq!(cart.protocol, Protocol::Http);
-        assert_eq!(cart.requests.as_ref().unwrap().routes[0].cluster.endpoints.len(), 1);
+        let mut clusters = cart.requests.as_ref().unwrap().clusters();
+        assert_eq!(clusters.next().unwrap().endpoints.len(), 1);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod delta;
 mod file;
 mod resources;
+mod routes;
 mod stream;
 mod translate;
 

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message;
 use wire::{
     envoy::{
-        config::{
-            cluster::v3::Cluster, endpoint::v3::ClusterLoadAssignment, listener::v3::Listener, route::v3::RouteConfiguration,
-        },
+        config::{cluster::v3::Cluster, endpoint::v3::ClusterLoadAssignment, listener::v3::Listener},
         extensions::filters::network::{
             http_connection_manager::v3::{HttpConnectionManager, http_connection_manager::RouteSpecifier},
             tcp_proxy::v3::{TcpProxy, tcp_proxy::ClusterSpecifier},
@@ -15,6 +13,9 @@ use wire::{
     },
     names,
 };
+
+use super::routes;
+use crate::snapshot::Route;
 
 /// A resource type we speak, in the order in which a whole answer is made of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,7 +73,7 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Resources {
     pub(super) listeners: BTreeMap<String, Held<Entry>>,
-    pub(super) routes: BTreeMap<String, Held<RouteConfiguration>>,
+    pub(super) routes: BTreeMap<String, Held<Vec<Route<String>>>>,
     pub(super) clusters: BTreeMap<String, Held<Cluster>>,
     pub(super) endpoints: BTreeMap<String, Held<ClusterLoadAssignment>>,
 }
@@ -81,12 +82,19 @@ impl Resources {
     /// Takes one resource in.
     ///
     /// # Errors
-    /// What is wrong with it, for the NACK. Nothing is changed then.
+    /// What is wrong with it, for the NACK. Nothing is changed then; but of a route configuration, those routes that can be
+    /// used are in force: what one team wrote must not hold up what others did.
     pub(super) fn insert(&mut self, kind: Kind, name: &str, version: &str, body: &[u8]) -> Result<(), String> {
         let version = version.to_owned();
         match kind {
             Kind::Listener => put(&mut self.listeners, name, version, entry(name, decode(name, body)?)?),
-            Kind::Route => put(&mut self.routes, name, version, decode(name, body)?),
+            Kind::Route => {
+                let (routes, mistakes) = routes::read(&decode(name, body)?);
+                put(&mut self.routes, name, version, routes);
+                if !mistakes.is_empty() {
+                    return Err(format!("{name}: {}", mistakes.join("; ")));
+                }
+            }
             Kind::Cluster => put(&mut self.clusters, name, version, decode(name, body)?),
             Kind::Endpoints => put(&mut self.endpoints, name, version, decode(name, body)?),
         }
@@ -131,8 +139,8 @@ impl Resources {
     pub(super) fn pointed_at(&self, kind: Kind) -> BTreeSet<String> {
         let entries = || self.listeners.values().filter_map(|held| held.present().map(|(_, entry)| entry));
         let clusters = || {
-            let routed = self.routes.values().filter_map(Held::present).flat_map(|(_, routes)| cluster_names(routes));
-            routed.chain(entries().filter_map(|entry| entry.bytes.clone()))
+            let routes = self.routes.values().filter_map(Held::present).flat_map(|(_, routes)| routes);
+            routes.flat_map(Route::clusters).cloned().chain(entries().filter_map(|entry| entry.bytes.clone()))
         };
         match kind {
             Kind::Listener => BTreeSet::new(),
@@ -141,18 +149,6 @@ impl Resources {
             Kind::Cluster | Kind::Endpoints => clusters().collect(),
         }
     }
-}
-
-/// The clusters a route configuration sends to.
-pub(super) fn cluster_names(routes: &RouteConfiguration) -> impl Iterator<Item = String> + '_ {
-    use wire::envoy::config::route::v3::{route::Action, route_action::ClusterSpecifier};
-    routes.virtual_hosts.iter().flat_map(|host| &host.routes).filter_map(|route| match &route.action {
-        Some(Action::Route(action)) => match &action.cluster_specifier {
-            Some(ClusterSpecifier::Cluster(name)) => Some(name.clone()),
-            _ => None,
-        },
-        _ => None,
-    })
 }
 
 fn put<T>(map: &mut BTreeMap<String, Held<T>>, name: &str, version: String, resource: T) {
@@ -196,5 +192,30 @@ fn filter_config(filter: &wire::envoy::config::listener::v3::Filter) -> Option<&
     match &filter.config_type {
         Some(ConfigType::TypedConfig(config)) => Some(config),
         None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::envoy::{
+        config::route::v3::{Route, RouteConfiguration, RouteMatch, VirtualHost, route_match::PathSpecifier},
+        r#type::matcher::v3::RegexMatcher,
+    };
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_route_is_told_and_the_rest_is_held() {
+        let route = |path_specifier| {
+            let matching = RouteMatch { path_specifier: Some(path_specifier), ..Default::default() };
+            Route { r#match: Some(matching), ..Default::default() }
+        };
+        let wrong = route(PathSpecifier::SafeRegex(RegexMatcher { regex: "(".into() }));
+        let host = VirtualHost { routes: vec![wrong, route(PathSpecifier::Prefix("/".into()))], ..Default::default() };
+        let configuration = RouteConfiguration { name: "cart".into(), virtual_hosts: vec![host] };
+        let mut resources = Resources::default();
+        let mistake = resources.insert(Kind::Route, "cart", "1", &configuration.encode_to_vec()).unwrap_err();
+        assert!(mistake.starts_with("cart: route 0: ") && mistake.contains("route 1: "), "{mistake}");
+        assert_eq!(resources.routes["cart"].present().unwrap().1.len(), 1);
     }
 }

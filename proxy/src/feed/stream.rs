@@ -144,7 +144,7 @@ impl Feed {
 
     fn heed(&mut self, requests: &mpsc::UnboundedSender<DeltaDiscoveryRequest>, step: Step) {
         for mistake in &step.mistakes {
-            tracing::warn!(mistake, "control sent something that cannot be used; the last good version stays in force");
+            tracing::warn!(mistake, "control sent something that cannot be used");
         }
         if step.changed {
             let before = self.given.reader.current().clone();

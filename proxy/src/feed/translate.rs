@@ -11,7 +11,6 @@ use wire::{
         core::v3::{HealthStatus, Metadata, address::Address, socket_address::PortSpecifier},
         endpoint::v3::{ClusterLoadAssignment, LbEndpoint, lb_endpoint::HostIdentifier},
         listener::v3::Listener,
-        route::v3::{RouteConfiguration, route::Action, route_action::ClusterSpecifier, route_match::PathSpecifier},
     },
     names,
 };
@@ -63,7 +62,7 @@ impl Translator {
 
     fn destination(&self, address: SocketAddr, entry: &Entry, resources: &Resources) -> Option<Arc<Destination>> {
         let requests = match &entry.requests {
-            Some(name) => Some(Arc::new(self.table(resources.routes.get(name)?)?)),
+            Some(name) => Some(Arc::new(self.table(resources.routes.get(name)?, resources)?)),
             None => None,
         };
         let bytes = match &entry.bytes {
@@ -74,24 +73,21 @@ impl Translator {
         Some(Arc::new(Destination { address, service, protocol: protocol(entry), requests, bytes, admits: Admits::Everybody }))
     }
 
-    fn table(&self, routes: &Held<RouteConfiguration>) -> Option<RouteTable> {
-        let Some((_, configuration)) = routes.present() else {
+    fn table(&self, routes: &Held<Vec<Route<String>>>, resources: &Resources) -> Option<RouteTable> {
+        let Some((_, routes)) = routes.present() else {
             // Control says there is no such table: requests have nowhere to go, and are told so.
-            return Some(RouteTable { routes: Vec::new() });
+            return Some(RouteTable::default());
         };
-        let routes = configuration.virtual_hosts.iter().flat_map(|host| &host.routes);
-        let routes: Option<Vec<Route>> = routes
-            .filter_map(|route| {
-                let prefix = match route.r#match.as_ref()?.path_specifier.as_ref()? {
-                    PathSpecifier::Prefix(prefix) => prefix.clone(),
-                    _ => return None,
-                };
-                let Some(Action::Route(action)) = &route.action else { return None };
-                let Some(ClusterSpecifier::Cluster(cluster)) = &action.cluster_specifier else { return None };
-                Some(self.cluster(cluster).map(|cluster| Route { prefix, cluster }))
-            })
-            .collect();
-        Some(RouteTable { routes: routes? })
+        let routes = routes.iter().map(|route| route.toward(|name| self.backend(name, resources)));
+        Some(RouteTable { routes: routes.collect::<Option<_>>()? })
+    }
+
+    /// The cluster that a route names, or that there is none; `None` before that is known.
+    fn backend(&self, name: &str, resources: &Resources) -> Option<Option<Arc<Cluster>>> {
+        match resources.clusters.get(name)? {
+            Held::Present { .. } => self.cluster(name).map(Some),
+            Held::Absent => Some(None),
+        }
     }
 
     fn cluster(&self, name: &str) -> Option<Arc<Cluster>> {
@@ -186,4 +182,78 @@ fn endpoint(endpoint: &LbEndpoint) -> Option<Endpoint> {
     };
     let text = |key| names::metadata_text(metadata, key).unwrap_or_default().into();
     Some(Endpoint { address, identity, workload: text(names::WORKLOAD), namespace: text(names::NAMESPACE), draining })
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use wire::envoy::{
+        config::{
+            listener::v3::{Filter, FilterChain, filter::ConfigType},
+            route::v3::{
+                Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, WeightedCluster, route::Action,
+                route_action::ClusterSpecifier, route_match::PathSpecifier, weighted_cluster::ClusterWeight,
+            },
+        },
+        extensions::filters::network::http_connection_manager::v3::{
+            HttpConnectionManager, Rds, http_connection_manager::RouteSpecifier,
+        },
+    };
+
+    use super::{super::resources::Kind, *};
+
+    const ADDRESS: &str = "10.96.0.5:80";
+
+    fn listener() -> Listener {
+        let rds = Rds { route_config_name: "cart".into(), ..Default::default() };
+        let manager = HttpConnectionManager { route_specifier: Some(RouteSpecifier::Rds(rds)), ..Default::default() };
+        let config = prost_types::Any { type_url: names::HTTP_CONNECTION_MANAGER.into(), value: manager.encode_to_vec() };
+        let filter = Filter { config_type: Some(ConfigType::TypedConfig(config)), ..Default::default() };
+        let chain = FilterChain { filters: vec![filter], ..Default::default() };
+        Listener { filter_chains: vec![chain], ..Default::default() }
+    }
+
+    fn routes() -> RouteConfiguration {
+        let cluster = |name: &str| ClusterWeight { name: name.into(), weight: Some(1), ..Default::default() };
+        let weighted = WeightedCluster { clusters: vec![cluster("v1"), cluster("v2")] };
+        let specifier = Some(ClusterSpecifier::WeightedClusters(weighted));
+        let action = Action::Route(RouteAction { cluster_specifier: specifier, ..Default::default() });
+        let path_specifier = Some(PathSpecifier::Prefix("/".into()));
+        let matching = RouteMatch { path_specifier, ..Default::default() };
+        let route = Route { r#match: Some(matching), action: Some(action), ..Default::default() };
+        let host = VirtualHost { routes: vec![route], ..Default::default() };
+        RouteConfiguration { name: "cart".into(), virtual_hosts: vec![host] }
+    }
+
+    fn published(resources: &Resources) -> Option<Answer> {
+        let snapshot = Translator::default().snapshot(resources, &Snapshot::default());
+        snapshot.addresses.get(&ADDRESS.parse::<SocketAddr>().unwrap()).cloned()
+    }
+
+    #[test]
+    fn an_address_is_published_when_all_that_share_its_requests_are_known() {
+        let mut resources = Resources::default();
+        let mut told = |kind, name: &str, body: Vec<u8>| {
+            resources.insert(kind, name, "1", &body).unwrap();
+            published(&resources).is_some()
+        };
+        assert!(!told(Kind::Listener, &format!("address/{ADDRESS}"), listener().encode_to_vec()));
+        assert!(!told(Kind::Route, "cart", routes().encode_to_vec()));
+        assert!(!told(Kind::Cluster, "v1", Vec::new()));
+        assert!(!told(Kind::Endpoints, "v1", Vec::new()));
+        assert!(!told(Kind::Cluster, "v2", Vec::new()));
+        assert!(told(Kind::Endpoints, "v2", Vec::new()));
+    }
+
+    #[test]
+    fn a_cluster_that_does_not_exist_is_known_not_to() {
+        let mut resources = Resources::default();
+        resources.insert(Kind::Listener, &format!("address/{ADDRESS}"), "1", &listener().encode_to_vec()).unwrap();
+        resources.insert(Kind::Route, "cart", "1", &routes().encode_to_vec()).unwrap();
+        resources.insert(Kind::Cluster, "v1", "1", &[]).unwrap();
+        resources.insert(Kind::Endpoints, "v1", "1", &[]).unwrap();
+        resources.absent(Kind::Cluster, "v2");
+        let Some(Answer::Known(cart)) = published(&resources) else { panic!("it is published") };
+        assert_eq!(cart.clusters().map(|cluster| &*cluster.name).collect::<Vec<_>>(), ["v1"]);
+    }
 }

@@ -1,18 +1,24 @@
 //! Where may this go, and may it go at all?
 //!
-//! In: a destination of the snapshot and who is calling. Out: [`Routed`], which carries the [`Permit`]. Pure.
+//! In: a destination of the snapshot, what is asked and who is calling. Out: [`Routed`], which carries the [`Permit`]. Pure.
 
+mod matcher;
 mod permit;
+#[cfg(test)]
+mod tests;
+mod weights;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use certs::name::SpiffeId;
 
 use crate::{
+    dice::Dice,
     refusal::{Reason, Refusal},
-    snapshot::{Cluster, Destination, RouteTable},
+    snapshot::{Action, Cluster, Destination, Forward},
 };
 
+pub use matcher::Asked;
 pub use permit::Permit;
 
 /// Who is calling, as far as it was proved.
@@ -26,60 +32,52 @@ pub struct Caller {
 
 /// A decision: where it goes, and proof that it may.
 #[derive(Debug)]
-pub struct Routed {
+pub struct Routed<'a> {
     /// The endpoints to balance over.
-    pub cluster: Arc<Cluster>,
+    pub cluster: &'a Arc<Cluster>,
     /// Held for as long as what was permitted goes on.
     pub permit: Permit,
 }
 
-/// Routes a request for `path`.
+/// Routes a request. Where several share requests, `dice` decide, once for all attempts of this one.
 ///
 /// # Errors
-/// [`Reason::NoRoute`] when nothing matches, or the destination takes no requests; or the caller may not go there.
-pub fn request(destination: &Destination, path: &str, caller: &Caller) -> Result<Routed, Refusal> {
-    let table = destination.requests.as_deref();
-    let matching = table.and_then(|table| find(table, path));
-    let cluster = matching.ok_or_else(|| {
-        let detail = format!("no route of {} matches the path {path}", destination.label());
-        Refusal::new(Reason::NoRoute, detail)
-    })?;
-    Ok(Routed { cluster: cluster.clone(), permit: permit::grant(destination, caller)? })
+/// [`Reason::NoRoute`] when nothing matches, or the destination takes no requests; [`Reason::NoBackend`] when a route matches
+/// and has nowhere to go; or the caller may not go there.
+pub fn request<'a>(destination: &'a Destination, asked: Asked<'_>, caller: &Caller, dice: &Dice) -> Result<Routed<'a>, Refusal> {
+    let routes = destination.requests.as_ref().map_or(&[][..], |table| &table.routes);
+    let route = matcher::first(routes, asked).ok_or_else(|| unroutable(destination, asked, Reason::NoRoute))?;
+    let permit = permit::grant(destination, caller)?;
+    match &route.action {
+        Action::Forward(forward) => {
+            let cluster = cluster(forward, dice).ok_or_else(|| unroutable(destination, asked, Reason::NoBackend))?;
+            Ok(Routed { cluster, permit })
+        }
+        Action::Refuse(reason) => Err(unroutable(destination, asked, *reason)),
+    }
+}
+
+fn cluster<'a>(forward: &'a Forward<Arc<Cluster>>, dice: &Dice) -> Option<&'a Arc<Cluster>> {
+    weights::draw(&forward.backends, dice)?.cluster.as_ref()
+}
+
+fn unroutable(destination: &Destination, asked: Asked<'_>, reason: Reason) -> Refusal {
+    let (of, method, path) = (destination.label(), asked.method, asked.path());
+    let detail = match reason {
+        Reason::NoBackend => format!("the route of {of} for {method} {path} has no backend that exists"),
+        _ => format!("no route of {of} is for {method} {path}"),
+    };
+    Refusal::new(reason, detail)
 }
 
 /// Routes an opaque connection.
 ///
 /// # Errors
 /// [`Reason::NoRoute`] when the destination was declared to take only requests; or the caller may not go there.
-pub fn connection(destination: &Destination, caller: &Caller) -> Result<Routed, Refusal> {
+pub fn connection<'a>(destination: &'a Destination, caller: &Caller) -> Result<Routed<'a>, Refusal> {
     let cluster = destination.bytes.as_ref().ok_or_else(|| {
         let detail = format!("{} is declared to speak HTTP, and this connection does not", destination.label());
         Refusal::new(Reason::NoRoute, detail)
     })?;
-    Ok(Routed { cluster: cluster.clone(), permit: permit::grant(destination, caller)? })
-}
-
-fn find<'a>(table: &'a RouteTable, path: &str) -> Option<&'a Arc<Cluster>> {
-    table.routes.iter().find(|route| path.starts_with(&route.prefix)).map(|route| &route.cluster)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::snapshot::{Admits, Protocol};
-
-    fn caller() -> Caller {
-        Caller { address: "10.77.0.9:40000".parse().unwrap(), identity: None }
-    }
-
-    #[test]
-    fn requests_and_bytes_go_only_where_they_are_declared() {
-        let address = "10.77.0.5:80".parse().unwrap();
-        let http = Destination::local(address, Protocol::Http, Admits::Everybody);
-        assert!(request(&http, "/", &caller()).is_ok());
-        assert_eq!(connection(&http, &caller()).unwrap_err().reason, Reason::NoRoute);
-        let opaque = Destination::local(address, Protocol::Opaque, Admits::Everybody);
-        assert!(connection(&opaque, &caller()).is_ok());
-        assert_eq!(request(&opaque, "/", &caller()).unwrap_err().reason, Reason::NoRoute);
-    }
+    Ok(Routed { cluster, permit: permit::grant(destination, caller)? })
 }

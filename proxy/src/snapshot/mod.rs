@@ -4,6 +4,7 @@
 //! address is in the snapshot only when everything behind it (routes, clusters, endpoints) is.
 
 mod reader;
+mod routes;
 
 use std::{
     fmt,
@@ -16,6 +17,7 @@ use certs::name::SpiffeId;
 use hashbrown::HashMap;
 
 pub use reader::{Ask, Publisher, Reader, channel};
+pub use routes::{Action, Backend, Forward, Match, PathMatch, Route, RouteTable, TextMatch};
 
 /// All that is known at one moment.
 #[derive(Debug, Default)]
@@ -97,22 +99,6 @@ pub enum Protocol {
     Opaque,
 }
 
-/// Which requests go where. For now every request of a table goes one way.
-#[derive(Debug)]
-pub struct RouteTable {
-    /// In order; the first that matches is taken.
-    pub routes: Vec<Route>,
-}
-
-/// One way a request may go.
-#[derive(Debug)]
-pub struct Route {
-    /// The path must begin with this.
-    pub prefix: String,
-    /// Where it goes then.
-    pub cluster: Arc<Cluster>,
-}
-
 /// Endpoints that can stand in for one another.
 #[derive(Debug)]
 pub struct Cluster {
@@ -182,7 +168,7 @@ impl Destination {
     /// The local app behind this sidecar at `address`.
     pub fn local(address: SocketAddr, protocol: Protocol, admits: Admits) -> Self {
         let cluster = Arc::new(Cluster::single(address, "local"));
-        let table = RouteTable { routes: vec![Route { prefix: String::from("/"), cluster: cluster.clone() }] };
+        let table = RouteTable { routes: vec![Route::everything(cluster.clone())] };
         Self {
             address,
             service: None,
@@ -191,6 +177,11 @@ impl Destination {
             bytes: (protocol != Protocol::Http).then_some(cluster),
             admits,
         }
+    }
+
+    /// Every cluster that something may go to.
+    pub fn clusters(&self) -> impl Iterator<Item = &Arc<Cluster>> {
+        self.requests.iter().flat_map(|table| table.clusters()).chain(&self.bytes)
     }
 
     /// How people would call it: the service and port, or the bare address.

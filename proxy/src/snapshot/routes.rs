@@ -1,0 +1,135 @@
+//! Which requests go where.
+//!
+//! A route names clusters of the type `C`: those of the snapshot here, and only their names while `feed` has not seen
+//! them all.
+
+use std::sync::Arc;
+
+use http::{HeaderName, Method};
+use regex::bytes::Regex;
+use smallvec::{SmallVec, smallvec};
+
+use super::Cluster;
+use crate::refusal::Reason;
+
+/// Which requests go where.
+#[derive(Debug, Default)]
+pub struct RouteTable {
+    /// In order; the first that matches is taken.
+    pub routes: Vec<Route>,
+}
+
+/// What becomes of some requests.
+#[derive(Debug)]
+pub struct Route<C = Arc<Cluster>> {
+    /// Of which; `None` for all.
+    pub matching: Option<Arc<Match>>,
+    /// What becomes of them.
+    pub action: Action<C>,
+}
+
+/// What a request must be, in every respect.
+#[derive(Clone, Debug)]
+pub struct Match {
+    /// Where it goes.
+    pub path: PathMatch,
+    /// How it is asked; `None` where any way will do.
+    pub method: Option<Method>,
+    /// Headers it must have. Several values of one name are one, joined by commas.
+    pub headers: Vec<(HeaderName, TextMatch)>,
+    /// Parameters of its query, as it is written. The first of a name counts.
+    pub query: Vec<(Box<str>, TextMatch)>,
+}
+
+/// What a path must be, the query aside.
+#[derive(Clone, Debug)]
+pub enum PathMatch {
+    /// This.
+    Exact(Box<str>),
+    /// It begins with this.
+    Prefix(Box<str>),
+    /// It begins with these elements. The text does not end in a slash.
+    Elements(Box<str>),
+    /// It matches from its beginning to its end.
+    Regex(Regex),
+}
+
+/// What a text must be.
+#[derive(Clone, Debug)]
+pub enum TextMatch {
+    /// This.
+    Exact(Box<str>),
+    /// It matches from its beginning to its end.
+    Regex(Regex),
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug)]
+pub enum Action<C> {
+    /// It goes on.
+    Forward(Forward<C>),
+    /// Nothing: it is refused.
+    Refuse(Reason),
+}
+
+/// Where requests go on to, and how.
+#[derive(Clone, Debug)]
+pub struct Forward<C> {
+    /// Each gets a part of the requests.
+    pub backends: SmallVec<[Backend<C>; 1]>,
+}
+
+/// One of those that share requests.
+#[derive(Clone, Debug)]
+pub struct Backend<C> {
+    /// Its part of the sum of all weights.
+    pub weight: usize,
+    /// Where they go; `None` when control says that there is no such cluster.
+    pub cluster: Option<C>,
+}
+
+impl RouteTable {
+    /// Every cluster that a request may go to.
+    pub fn clusters(&self) -> impl Iterator<Item = &Arc<Cluster>> {
+        self.routes.iter().flat_map(Route::clusters)
+    }
+}
+
+impl<C> Route<C> {
+    /// All requests go to `cluster`.
+    pub fn everything(cluster: C) -> Self {
+        let backend = Backend { weight: 1, cluster: Some(cluster) };
+        Self { matching: None, action: Action::Forward(Forward { backends: smallvec![backend] }) }
+    }
+
+    /// Every cluster that a request may go to.
+    pub fn clusters(&self) -> impl Iterator<Item = &C> {
+        let backends = match &self.action {
+            Action::Forward(forward) => &forward.backends[..],
+            Action::Refuse(_) => &[],
+        };
+        backends.iter().filter_map(|backend| backend.cluster.as_ref())
+    }
+
+    /// The same route to the clusters that `find` knows: of each whether there is one, or `None` when that is not known yet.
+    pub fn toward<D>(&self, find: impl Fn(&C) -> Option<Option<D>>) -> Option<Route<D>> {
+        let action = match &self.action {
+            Action::Forward(forward) => Action::Forward(forward.toward(find)?),
+            Action::Refuse(reason) => Action::Refuse(*reason),
+        };
+        Some(Route { matching: self.matching.clone(), action })
+    }
+}
+
+impl<C> Forward<C> {
+    fn toward<D>(&self, find: impl Fn(&C) -> Option<Option<D>>) -> Option<Forward<D>> {
+        let backends = self.backends.iter().map(|backend| {
+            let cluster = match &backend.cluster {
+                Some(cluster) => find(cluster)?,
+                None => None,
+            };
+            Some(Backend { weight: backend.weight, cluster })
+        });
+        Some(Forward { backends: backends.collect::<Option<_>>()? })
+    }
+}
