@@ -289,6 +289,7 @@ async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusa
     let Call { mut request, switch, aside } = call;
     let destination = walk.destination();
     let routed = route::request(&destination, Asked::of(&request), &walk.caller, &world.dice)?;
+    routed.edits.request(&mut request)?;
     let version = if facts.version == Version::HTTP_2 { HttpVersion::Two } else { HttpVersion::One };
     let needs = if matches!(switch, Switch::Extended(_)) { Needs::ExtendedConnect } else { Needs::Version(version) };
     let sent = tallied(&mut request);
@@ -329,12 +330,14 @@ async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusa
         return Ok(match exchanged {
             Exchanged::Message(mut response, line) => {
                 hop::take(response.headers_mut());
+                routed.edits.response(response.headers_mut());
                 let answered = answered(response.status(), sent);
                 let meter = Meter::new(answered, line, chosen, routed.permit, world.clone());
                 Answer::Message(response.map(|body| body.witnessed(Box::new(meter))))
             }
             Exchanged::Switched(mut head, server) => {
                 hop::take(head.headers_mut());
+                routed.edits.response(head.headers_mut());
                 let sent = Tally::default();
                 let answered = answered(head.status(), Some(sent.clone()));
                 let meter = Meter::new(answered, None, chosen, routed.permit, world.clone());

@@ -3,8 +3,10 @@
 //! In: what workers ask, and what control answers. Out: whole snapshots. Never: a half-known destination; one edit in the
 //! cluster becomes one new snapshot.
 
+mod changes;
 mod delta;
 mod file;
+mod regexes;
 mod resources;
 mod routes;
 mod stream;

@@ -6,28 +6,24 @@
 use std::{str::FromStr, sync::Arc};
 
 use http::{HeaderName, Method, header::HOST};
-use regex::bytes::{Regex, RegexBuilder};
 use smallvec::smallvec;
 use wire::envoy::{
     config::route::v3::{
-        DirectResponseAction, HeaderMatcher, QueryParameterMatcher, RouteAction, RouteConfiguration, RouteMatch,
-        header_matcher::HeaderMatchSpecifier,
-        query_parameter_matcher::QueryParameterMatchSpecifier,
-        route,
-        route_action::ClusterSpecifier,
-        route_match::PathSpecifier,
-        {self as xds},
+        self as xds, DirectResponseAction, HeaderMatcher, QueryParameterMatcher, RouteAction, RouteConfiguration, RouteMatch,
+        header_matcher::HeaderMatchSpecifier, query_parameter_matcher::QueryParameterMatchSpecifier, route,
+        route_action::ClusterSpecifier, route_match::PathSpecifier, weighted_cluster::ClusterWeight,
     },
     r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern},
 };
 
+use super::{
+    changes::{self, Headers},
+    regexes,
+};
 use crate::{
     refusal::Reason,
     snapshot::{Action, Backend, Forward, Match, PathMatch, Route, TextMatch},
 };
-
-/// Bytes that a regular expression may take when it is compiled: what it costs to match grows with it.
-const REGEX_MAX: usize = 64 * 1024;
 
 /// A method is matched as if it were this header.
 const METHOD: &str = ":method";
@@ -51,11 +47,10 @@ pub(super) fn read(configuration: &RouteConfiguration) -> (Vec<Route<String>>, V
                 continue;
             }
         };
-        let action = action(route).unwrap_or_else(|mistake| {
+        routes.push(treated(route, matching.clone()).unwrap_or_else(|mistake| {
             note(format!("{mistake}; it refuses what it matches"));
-            Action::Refuse(Reason::NoBackend)
-        });
-        routes.push(Route { matching, action });
+            Route { matching, changes: None, action: Action::Refuse(Reason::NoBackend) }
+        }));
     }
     (routes, mistakes)
 }
@@ -93,7 +88,7 @@ fn path(described: &RouteMatch) -> Result<PathMatch, String> {
         PathSpecifier::Path(path) => Ok(PathMatch::Exact(path.as_str().into())),
         PathSpecifier::Prefix(prefix) => Ok(PathMatch::Prefix(prefix.as_str().into())),
         PathSpecifier::PathSeparatedPrefix(elements) => Ok(PathMatch::Elements(elements.trim_end_matches('/').into())),
-        PathSpecifier::SafeRegex(regex) => whole(&regex.regex).map(PathMatch::Regex),
+        PathSpecifier::SafeRegex(regex) => regexes::whole(&regex.regex).map(PathMatch::Regex),
     }
 }
 
@@ -114,27 +109,22 @@ fn parameter_text(parameter: &QueryParameterMatcher) -> Result<TextMatch, String
 fn text(matcher: &StringMatcher) -> Result<TextMatch, String> {
     match &matcher.match_pattern {
         Some(MatchPattern::Exact(exact)) if !matcher.ignore_case => Ok(TextMatch::Exact(exact.as_str().into())),
-        Some(MatchPattern::SafeRegex(regex)) => whole(&regex.regex).map(TextMatch::Regex),
+        Some(MatchPattern::SafeRegex(regex)) => regexes::whole(&regex.regex).map(TextMatch::Regex),
         _ => Err("a text is matched neither exactly nor by a regular expression".into()),
     }
 }
 
-/// An expression that matches texts from their beginning to their end.
-fn whole(expression: &str) -> Result<Regex, String> {
-    // By itself first: what is unbalanced could make sense within our brackets.
-    compile(expression)?;
-    compile(&format!(r"\A(?:{expression})\z"))
+/// What becomes of the requests that are as `matching` says.
+fn treated(route: &xds::Route, matching: Option<Arc<Match>>) -> Result<Route<String>, String> {
+    let action = action(route, matching.as_deref().map(|matching| &matching.path))?;
+    let request = Headers { add: &route.request_headers_to_add, remove: &route.request_headers_to_remove };
+    let response = Headers { add: &route.response_headers_to_add, remove: &route.response_headers_to_remove };
+    Ok(Route { matching, changes: changes::changes(request, response)?, action })
 }
 
-/// Bytes and not letters, as RE2 takes `\w` and `\d`.
-fn compile(expression: &str) -> Result<Regex, String> {
-    let compiled = RegexBuilder::new(expression).unicode(false).size_limit(REGEX_MAX).build();
-    compiled.map_err(|error| format!("{expression:?} cannot be used as a regular expression: {error}"))
-}
-
-fn action(route: &xds::Route) -> Result<Action<String>, String> {
+fn action(route: &xds::Route, path: Option<&PathMatch>) -> Result<Action<String>, String> {
     match &route.action {
-        Some(route::Action::Route(action)) => forward(action).map(Action::Forward),
+        Some(route::Action::Route(action)) => forward(action, path).map(Action::Forward),
         Some(route::Action::DirectResponse(DirectResponseAction { status: 404 })) => Ok(Action::Refuse(Reason::NoRoute)),
         Some(route::Action::DirectResponse(DirectResponseAction { status: 500 })) => Ok(Action::Refuse(Reason::NoBackend)),
         Some(route::Action::DirectResponse(DirectResponseAction { status })) => {
@@ -144,25 +134,27 @@ fn action(route: &xds::Route) -> Result<Action<String>, String> {
     }
 }
 
-fn forward(action: &RouteAction) -> Result<Forward<String>, String> {
+fn forward(action: &RouteAction, path: Option<&PathMatch>) -> Result<Forward<String>, String> {
     let backends = match &action.cluster_specifier {
-        Some(ClusterSpecifier::Cluster(cluster)) => smallvec![Backend { weight: 1, cluster: Some(cluster.clone()) }],
-        Some(ClusterSpecifier::WeightedClusters(weighted)) => {
-            let backends = weighted.clusters.iter().map(|cluster| {
-                let weight = usize::try_from(cluster.weight.unwrap_or_default());
-                Backend { weight: weight.unwrap_or(usize::MAX), cluster: Some(cluster.name.clone()) }
-            });
-            backends.collect()
-        }
+        Some(ClusterSpecifier::Cluster(cluster)) => smallvec![Backend::only(cluster.clone())],
+        Some(ClusterSpecifier::WeightedClusters(weighted)) => weighted.clusters.iter().map(backend).collect::<Result<_, _>>()?,
         None => return Err("it names no cluster".into()),
     };
-    Ok(Forward { backends })
+    Ok(Forward { backends, rewrite: changes::rewrite(action, path)? })
+}
+
+fn backend(cluster: &ClusterWeight) -> Result<Backend<String>, String> {
+    let request = Headers { add: &cluster.request_headers_to_add, remove: &cluster.request_headers_to_remove };
+    let response = Headers { add: &cluster.response_headers_to_add, remove: &cluster.response_headers_to_remove };
+    let changes = changes::changes(request, response)?;
+    let weight = usize::try_from(cluster.weight.unwrap_or_default()).unwrap_or(usize::MAX);
+    Ok(Backend { weight, changes, cluster: Some(cluster.name.clone()) })
 }
 
 #[cfg(test)]
 mod tests {
     use wire::envoy::{
-        config::route::v3::{VirtualHost, WeightedCluster, weighted_cluster::ClusterWeight},
+        config::route::v3::{VirtualHost, WeightedCluster},
         r#type::matcher::v3::RegexMatcher,
     };
 
@@ -258,6 +250,17 @@ mod tests {
             assert!(matches!(&routes[0].action, Action::Refuse(reason) if *reason == expected));
             assert_eq!(!mistakes.is_empty(), mistaken, "{mistakes:?}");
         }
+    }
+
+    #[test]
+    fn a_change_that_is_not_for_a_route_to_make_refuses_what_it_was_for() {
+        let mut wrong = route(PathSpecifier::Prefix("/".into()), to("cart"));
+        wrong.request_headers_to_remove = vec!["x-debug".into()];
+        assert!(read(vec![wrong.clone()]).0[0].changes.is_some());
+        wrong.request_headers_to_remove = vec!["content-length".into()];
+        let (routes, mistakes) = read(vec![wrong]);
+        assert!(matches!(&routes[0].action, Action::Refuse(Reason::NoBackend)));
+        assert!(mistakes[0].contains("content-length"), "{mistakes:?}");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! In: a destination of the snapshot, what is asked and who is calling. Out: [`Routed`], which carries the [`Permit`]. Pure.
 
+mod edits;
 mod matcher;
+mod path;
 mod permit;
 #[cfg(test)]
 mod tests;
@@ -15,9 +17,10 @@ use certs::name::SpiffeId;
 use crate::{
     dice::Dice,
     refusal::{Reason, Refusal},
-    snapshot::{Action, Cluster, Destination, Forward},
+    snapshot::{Action, Cluster, Destination},
 };
 
+pub use edits::Edits;
 pub use matcher::Asked;
 pub use permit::Permit;
 
@@ -35,6 +38,8 @@ pub struct Caller {
 pub struct Routed<'a> {
     /// The endpoints to balance over.
     pub cluster: &'a Arc<Cluster>,
+    /// What is changed on the way.
+    pub edits: Edits<'a>,
     /// Held for as long as what was permitted goes on.
     pub permit: Permit,
 }
@@ -50,15 +55,14 @@ pub fn request<'a>(destination: &'a Destination, asked: Asked<'_>, caller: &Call
     let permit = permit::grant(destination, caller)?;
     match &route.action {
         Action::Forward(forward) => {
-            let cluster = cluster(forward, dice).ok_or_else(|| unroutable(destination, asked, Reason::NoBackend))?;
-            Ok(Routed { cluster, permit })
+            let backend = weights::draw(&forward.backends, dice);
+            let chosen = backend.and_then(|backend| Some((backend, backend.cluster.as_ref()?)));
+            let (backend, cluster) = chosen.ok_or_else(|| unroutable(destination, asked, Reason::NoBackend))?;
+            let changes = [backend.changes.as_deref(), route.changes.as_deref()];
+            Ok(Routed { cluster, edits: Edits { changes, rewrite: forward.rewrite.as_deref() }, permit })
         }
         Action::Refuse(reason) => Err(unroutable(destination, asked, *reason)),
     }
-}
-
-fn cluster<'a>(forward: &'a Forward<Arc<Cluster>>, dice: &Dice) -> Option<&'a Arc<Cluster>> {
-    weights::draw(&forward.backends, dice)?.cluster.as_ref()
 }
 
 fn unroutable(destination: &Destination, asked: Asked<'_>, reason: Reason) -> Refusal {
@@ -79,5 +83,5 @@ pub fn connection<'a>(destination: &'a Destination, caller: &Caller) -> Result<R
         let detail = format!("{} is declared to speak HTTP, and this connection does not", destination.label());
         Refusal::new(Reason::NoRoute, detail)
     })?;
-    Ok(Routed { cluster, permit: permit::grant(destination, caller)? })
+    Ok(Routed { cluster, edits: Edits::default(), permit: permit::grant(destination, caller)? })
 }

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, Method, Request, Uri};
 use regex::bytes::Regex;
 
 use super::*;
-use crate::snapshot::{Admits, Backend, Match, PathMatch, Protocol, Route, RouteTable, TextMatch};
+use crate::snapshot::{Admits, Backend, Forward, Match, PathMatch, Protocol, Route, RouteTable, TextMatch};
 
 fn caller() -> Caller {
     Caller { address: "10.77.0.9:40000".parse().unwrap(), identity: None }
@@ -30,10 +30,13 @@ fn requests_and_bytes_go_only_where_they_are_declared() {
 fn a_route_that_leads_nowhere_says_so() {
     let refused = |action| {
         let local = Destination::local("10.77.0.5:80".parse().unwrap(), Protocol::Http, Admits::Everybody);
-        let table = RouteTable { routes: vec![Route { matching: None, action }] };
+        let table = RouteTable { routes: vec![Route { matching: None, changes: None, action }] };
         asked(&Destination { requests: Some(Arc::new(table)), ..local }).unwrap_err().reason
     };
-    let to = |weight| Forward { backends: [Backend { weight, cluster: None }].into_iter().collect() };
+    let to = |weight| {
+        let backend = Backend { weight, changes: None, cluster: None };
+        Forward { backends: [backend].into_iter().collect(), rewrite: None }
+    };
     assert_eq!(refused(Action::Refuse(Reason::NoRoute)), Reason::NoRoute);
     assert_eq!(refused(Action::Forward(to(1))), Reason::NoBackend);
     assert_eq!(refused(Action::Forward(to(0))), Reason::NoBackend);

@@ -28,7 +28,7 @@ mod tests {
     /// How often each of those with `weights` is drawn of 100,000 times.
     fn drawn(weights: &[usize]) -> Vec<usize> {
         let backends: Vec<_> =
-            weights.iter().enumerate().map(|(number, weight)| Backend { weight: *weight, cluster: Some(number) }).collect();
+            weights.iter().enumerate().map(|(number, weight)| Backend { weight: *weight, ..Backend::only(number) }).collect();
         let dice = Dice::new(7);
         let mut counts = vec![0; weights.len()];
         for _ in 0..100_000 {

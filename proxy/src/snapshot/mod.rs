@@ -3,6 +3,7 @@
 //! In: nothing but what `feed` writes. Out: answers to "what is this address?". Never: a half-known destination; an
 //! address is in the snapshot only when everything behind it (routes, clusters, endpoints) is.
 
+mod changes;
 mod reader;
 mod routes;
 
@@ -16,6 +17,7 @@ use std::{
 use certs::name::SpiffeId;
 use hashbrown::HashMap;
 
+pub use changes::{Changes, HeaderChanges, PathRewrite, Put, Rewrite};
 pub use reader::{Ask, Publisher, Reader, channel};
 pub use routes::{Action, Backend, Forward, Match, PathMatch, Route, RouteTable, TextMatch};
 

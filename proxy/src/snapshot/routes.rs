@@ -9,7 +9,7 @@ use http::{HeaderName, Method};
 use regex::bytes::Regex;
 use smallvec::{SmallVec, smallvec};
 
-use super::Cluster;
+use super::{Changes, Cluster, Rewrite};
 use crate::refusal::Reason;
 
 /// Which requests go where.
@@ -24,6 +24,8 @@ pub struct RouteTable {
 pub struct Route<C = Arc<Cluster>> {
     /// Of which; `None` for all.
     pub matching: Option<Arc<Match>>,
+    /// What is changed of them and of their answers; `None` for nothing.
+    pub changes: Option<Arc<Changes>>,
     /// What becomes of them.
     pub action: Action<C>,
 }
@@ -77,6 +79,8 @@ pub enum Action<C> {
 pub struct Forward<C> {
     /// Each gets a part of the requests.
     pub backends: SmallVec<[Backend<C>; 1]>,
+    /// How their target is written anew; `None` where it stays.
+    pub rewrite: Option<Arc<Rewrite>>,
 }
 
 /// One of those that share requests.
@@ -84,6 +88,8 @@ pub struct Forward<C> {
 pub struct Backend<C> {
     /// Its part of the sum of all weights.
     pub weight: usize,
+    /// What is changed of its requests and of their answers, before what the route changes; `None` for nothing.
+    pub changes: Option<Arc<Changes>>,
     /// Where they go; `None` when control says that there is no such cluster.
     pub cluster: Option<C>,
 }
@@ -98,8 +104,8 @@ impl RouteTable {
 impl<C> Route<C> {
     /// All requests go to `cluster`.
     pub fn everything(cluster: C) -> Self {
-        let backend = Backend { weight: 1, cluster: Some(cluster) };
-        Self { matching: None, action: Action::Forward(Forward { backends: smallvec![backend] }) }
+        let forward = Forward { backends: smallvec![Backend::only(cluster)], rewrite: None };
+        Self { matching: None, changes: None, action: Action::Forward(forward) }
     }
 
     /// Every cluster that a request may go to.
@@ -117,7 +123,7 @@ impl<C> Route<C> {
             Action::Forward(forward) => Action::Forward(forward.toward(find)?),
             Action::Refuse(reason) => Action::Refuse(*reason),
         };
-        Some(Route { matching: self.matching.clone(), action })
+        Some(Route { matching: self.matching.clone(), changes: self.changes.clone(), action })
     }
 }
 
@@ -128,8 +134,15 @@ impl<C> Forward<C> {
                 Some(cluster) => find(cluster)?,
                 None => None,
             };
-            Some(Backend { weight: backend.weight, cluster })
+            Some(Backend { weight: backend.weight, changes: backend.changes.clone(), cluster })
         });
-        Some(Forward { backends: backends.collect::<Option<_>>()? })
+        Some(Forward { backends: backends.collect::<Option<_>>()?, rewrite: self.rewrite.clone() })
+    }
+}
+
+impl<C> Backend<C> {
+    /// One that shares with nobody.
+    pub fn only(cluster: C) -> Self {
+        Self { weight: 1, changes: None, cluster: Some(cluster) }
     }
 }
