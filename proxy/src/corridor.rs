@@ -29,7 +29,7 @@ use crate::{
     payload::Payload,
     refusal::Refusal,
     relay::{self, Answer, Call, Exchanged, Outgoing, Stream, Switch, Switched, Unanswered, Whose},
-    route::{self, Asked, Caller, Permit},
+    route::{self, Asked, Caller, Elsewhere, Permit, Way},
     side::Side,
     snapshot::{Destination, Endpoint},
     world::World,
@@ -288,7 +288,14 @@ async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusa
     let world = &walk.world;
     let Call { mut request, switch, aside } = call;
     let destination = walk.destination();
-    let routed = route::request(&destination, Asked::of(&request), &walk.caller, &world.dice)?;
+    let routed = match route::request(&destination, Asked::of(&request), &walk.caller, &world.dice)? {
+        Way::On(routed) => routed,
+        Way::Elsewhere(Elsewhere { status, location, edits }) => {
+            let mut response = relay::redirect(status, location);
+            edits.response(response.headers_mut());
+            return Ok(Answer::Message(response));
+        }
+    };
     routed.edits.request(&mut request)?;
     let version = if facts.version == Version::HTTP_2 { HttpVersion::Two } else { HttpVersion::One };
     let needs = if matches!(switch, Switch::Extended(_)) { Needs::ExtendedConnect } else { Needs::Version(version) };

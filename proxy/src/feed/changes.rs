@@ -3,20 +3,23 @@
 use std::{str::FromStr, sync::Arc};
 
 use http::{
-    HeaderName, HeaderValue,
+    HeaderName, HeaderValue, StatusCode,
     header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
-    uri::PathAndQuery,
+    uri::{Authority, PathAndQuery, Scheme},
 };
 use wire::envoy::{
     config::{
         core::v3::{HeaderValueOption, header_value_option::HeaderAppendAction},
-        route::v3::RouteAction,
+        route::v3::{
+            RedirectAction, RouteAction,
+            redirect_action::{PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier},
+        },
     },
     r#type::matcher::v3::RegexMatchAndSubstitute,
 };
 
 use super::regexes;
-use crate::snapshot::{Changes, HeaderChanges, PathMatch, PathRewrite, Put, Rewrite};
+use crate::snapshot::{Changes, HeaderChanges, PathMatch, PathRewrite, Put, Redirect, Rewrite};
 
 /// What tells where a message ends or goes. A route rewrites the host where it means to.
 const OURS: [HeaderName; 7] = [CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
@@ -78,8 +81,34 @@ pub(super) fn rewrite(action: &RouteAction, path: Option<&PathMatch>) -> Result<
     Ok((host.is_some() || path.is_some()).then(|| Arc::new(Rewrite { host, path })))
 }
 
+/// Where clients go whose requests match `path`.
+pub(super) fn redirect(action: &RedirectAction, path: Option<&PathMatch>) -> Result<Redirect, String> {
+    let status = match action.response_code() {
+        RedirectResponseCode::MovedPermanently => StatusCode::MOVED_PERMANENTLY,
+        RedirectResponseCode::Found => StatusCode::FOUND,
+        RedirectResponseCode::SeeOther => StatusCode::SEE_OTHER,
+        RedirectResponseCode::TemporaryRedirect => StatusCode::TEMPORARY_REDIRECT,
+        RedirectResponseCode::PermanentRedirect => StatusCode::PERMANENT_REDIRECT,
+    };
+    let scheme = action.scheme_rewrite_specifier.as_ref().map(|SchemeRewriteSpecifier::SchemeRedirect(scheme)| {
+        let known = [Scheme::HTTP, Scheme::HTTPS].into_iter().find(|known| known.as_str() == scheme);
+        known.ok_or_else(|| format!("the scheme {scheme:?} is neither http nor https"))
+    });
+    let host = Some(action.host_redirect.as_str()).filter(|host| !host.is_empty());
+    if let Some(host) = host.filter(|host| Authority::from_str(host).map_or(true, |parsed| parsed.host() != *host)) {
+        return Err(format!("{host:?} is not a host"));
+    }
+    let port = u16::try_from(action.port_redirect).map_err(|_| format!("{} is not a port", action.port_redirect))?;
+    let path = match &action.path_rewrite_specifier {
+        Some(PathRewriteSpecifier::PathRedirect(whole)) => Some(PathRewrite::Whole(sendable(whole)?.into())),
+        Some(PathRewriteSpecifier::PrefixRewrite(with)) => Some(prefix_rewrite(path, with)?),
+        None => None,
+    };
+    Ok(Redirect { status, scheme: scheme.transpose()?, host: host.map(Box::from), port: (port != 0).then_some(port), path })
+}
+
 /// `path` is what routes match; without it they match all.
-pub(super) fn prefix_rewrite(path: Option<&PathMatch>, with: &str) -> Result<PathRewrite, String> {
+fn prefix_rewrite(path: Option<&PathMatch>, with: &str) -> Result<PathRewrite, String> {
     let of = match path {
         None => "",
         Some(PathMatch::Exact(path)) => path,
@@ -196,5 +225,33 @@ mod tests {
         }
         let host = RouteAction { host_rewrite_literal: "a b".into(), ..Default::default() };
         assert!(rewrite(&host, None).is_err());
+    }
+
+    #[test]
+    fn a_redirect_is_read_in_all_its_parts() {
+        let action = RedirectAction {
+            host_redirect: "v2.shop".into(),
+            response_code: RedirectResponseCode::PermanentRedirect.into(),
+            port_redirect: 8443,
+            path_rewrite_specifier: Some(PathRewriteSpecifier::PathRedirect("/x".into())),
+            scheme_rewrite_specifier: Some(SchemeRewriteSpecifier::SchemeRedirect("https".into())),
+        };
+        let read = redirect(&action, None).unwrap();
+        assert_eq!(read.status, StatusCode::PERMANENT_REDIRECT);
+        assert_eq!((read.scheme, read.host.as_deref(), read.port), (Some(Scheme::HTTPS), Some("v2.shop"), Some(8443)));
+        assert!(matches!(read.path, Some(PathRewrite::Whole(path)) if &*path == "/x"));
+        let read = redirect(&RedirectAction::default(), None).unwrap();
+        assert_eq!(read.status, StatusCode::MOVED_PERMANENTLY);
+        assert!(read.scheme.is_none() && read.host.is_none() && read.port.is_none() && read.path.is_none());
+        for wrong in [
+            RedirectAction { host_redirect: "v2:80".into(), ..action.clone() },
+            RedirectAction { port_redirect: 70_000, ..action.clone() },
+            RedirectAction {
+                scheme_rewrite_specifier: Some(SchemeRewriteSpecifier::SchemeRedirect("ftp".into())),
+                ..action.clone()
+            },
+        ] {
+            assert!(redirect(&wrong, None).is_err(), "{wrong:?}");
+        }
     }
 }

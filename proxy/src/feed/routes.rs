@@ -125,12 +125,13 @@ fn treated(route: &xds::Route, matching: Option<Arc<Match>>) -> Result<Route<Str
 fn action(route: &xds::Route, path: Option<&PathMatch>) -> Result<Action<String>, String> {
     match &route.action {
         Some(route::Action::Route(action)) => forward(action, path).map(Action::Forward),
+        Some(route::Action::Redirect(redirect)) => Ok(Action::Redirect(Arc::new(changes::redirect(redirect, path)?))),
         Some(route::Action::DirectResponse(DirectResponseAction { status: 404 })) => Ok(Action::Refuse(Reason::NoRoute)),
         Some(route::Action::DirectResponse(DirectResponseAction { status: 500 })) => Ok(Action::Refuse(Reason::NoBackend)),
         Some(route::Action::DirectResponse(DirectResponseAction { status })) => {
             Err(format!("no answer of ours has the status {status}"))
         }
-        _ => Err("it does not say what to do".into()),
+        None => Err("it does not say what to do".into()),
     }
 }
 

@@ -1,8 +1,8 @@
-//! What a client is told when the mesh refuses its request.
+//! What a client is told when the mesh answers its request itself.
 
 use http::{
     HeaderValue, Response, StatusCode,
-    header::{CONTENT_TYPE, HeaderName},
+    header::{CONTENT_TYPE, HeaderName, LOCATION},
 };
 
 use crate::{hop, payload::Payload, refusal::Refusal};
@@ -16,6 +16,14 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 pub fn refuse(refusal: &Refusal, kind: Option<&HeaderValue>) -> Response<Payload> {
     let mut response = if is_grpc(kind) { grpc(refusal) } else { plain(refusal) };
     response.headers_mut().insert(hop::REASON, HeaderValue::from_static(refusal.reason.word()));
+    response
+}
+
+/// An answer that tells a client to go elsewhere.
+pub fn redirect(status: StatusCode, location: HeaderValue) -> Response<Payload> {
+    let mut response = Response::new(Payload::empty());
+    *response.status_mut() = status;
+    response.headers_mut().insert(LOCATION, location);
     response
 }
 

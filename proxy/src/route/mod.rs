@@ -1,8 +1,10 @@
 //! Where may this go, and may it go at all?
 //!
-//! In: a destination of the snapshot, what is asked and who is calling. Out: [`Routed`], which carries the [`Permit`]. Pure.
+//! In: a destination of the snapshot, what is asked and who is calling. Out: [`Routed`], which carries the [`Permit`], or
+//! that the client is to go elsewhere. Pure.
 
 mod edits;
+mod location;
 mod matcher;
 mod path;
 mod permit;
@@ -13,6 +15,7 @@ mod weights;
 use std::{net::SocketAddr, sync::Arc};
 
 use certs::name::SpiffeId;
+use http::{HeaderValue, StatusCode};
 
 use crate::{
     dice::Dice,
@@ -44,12 +47,32 @@ pub struct Routed<'a> {
     pub permit: Permit,
 }
 
+/// A decision about a request.
+#[derive(Debug)]
+pub enum Way<'a> {
+    /// It goes on.
+    On(Routed<'a>),
+    /// Its client is told to go elsewhere.
+    Elsewhere(Elsewhere<'a>),
+}
+
+/// How a client is told to go elsewhere.
+#[derive(Debug)]
+pub struct Elsewhere<'a> {
+    /// The status that says so.
+    pub status: StatusCode,
+    /// Where.
+    pub location: HeaderValue,
+    /// What is changed of the answer.
+    pub edits: Edits<'a>,
+}
+
 /// Routes a request. Where several share requests, `dice` decide, once for all attempts of this one.
 ///
 /// # Errors
 /// [`Reason::NoRoute`] when nothing matches, or the destination takes no requests; [`Reason::NoBackend`] when a route matches
 /// and has nowhere to go; or the caller may not go there.
-pub fn request<'a>(destination: &'a Destination, asked: Asked<'_>, caller: &Caller, dice: &Dice) -> Result<Routed<'a>, Refusal> {
+pub fn request<'a>(destination: &'a Destination, asked: Asked<'_>, caller: &Caller, dice: &Dice) -> Result<Way<'a>, Refusal> {
     let routes = destination.requests.as_ref().map_or(&[][..], |table| &table.routes);
     let route = matcher::first(routes, asked).ok_or_else(|| unroutable(destination, asked, Reason::NoRoute))?;
     let permit = permit::grant(destination, caller)?;
@@ -59,7 +82,13 @@ pub fn request<'a>(destination: &'a Destination, asked: Asked<'_>, caller: &Call
             let chosen = backend.and_then(|backend| Some((backend, backend.cluster.as_ref()?)));
             let (backend, cluster) = chosen.ok_or_else(|| unroutable(destination, asked, Reason::NoBackend))?;
             let changes = [backend.changes.as_deref(), route.changes.as_deref()];
-            Ok(Routed { cluster, edits: Edits { changes, rewrite: forward.rewrite.as_deref() }, permit })
+            Ok(Way::On(Routed { cluster, edits: Edits { changes, rewrite: forward.rewrite.as_deref() }, permit }))
+        }
+        Action::Redirect(redirect) => {
+            let location = location::location(redirect, asked, destination.address);
+            let location = location.ok_or_else(|| unroutable(destination, asked, Reason::NoBackend))?;
+            let edits = Edits { changes: [None, route.changes.as_deref()], rewrite: None };
+            Ok(Way::Elsewhere(Elsewhere { status: redirect.status, location, edits }))
         }
         Action::Refuse(reason) => Err(unroutable(destination, asked, *reason)),
     }

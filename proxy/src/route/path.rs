@@ -5,6 +5,7 @@ use crate::snapshot::PathRewrite;
 /// What `rewrite` makes of `path`, with its query.
 pub(super) fn rewritten(rewrite: &PathRewrite, path: &str, query: Option<&str>) -> String {
     let mut target = match rewrite {
+        PathRewrite::Whole(whole) => whole.to_string(),
         PathRewrite::Prefix { of, with } => {
             let rest = path.strip_prefix(&**of).unwrap_or(path);
             // One slash between the two is enough.

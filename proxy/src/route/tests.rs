@@ -4,14 +4,14 @@ use http::{HeaderMap, HeaderName, Method, Request, Uri};
 use regex::bytes::Regex;
 
 use super::*;
-use crate::snapshot::{Admits, Backend, Forward, Match, PathMatch, Protocol, Route, RouteTable, TextMatch};
+use crate::snapshot::{Admits, Backend, Forward, Match, PathMatch, Protocol, Redirect, Route, RouteTable, TextMatch};
 
 fn caller() -> Caller {
     Caller { address: "10.77.0.9:40000".parse().unwrap(), identity: None }
 }
 
 /// Routes a request for `/`.
-fn asked(destination: &Destination) -> Result<Routed<'_>, Refusal> {
+fn asked(destination: &Destination) -> Result<Way<'_>, Refusal> {
     request(destination, Asked::of(&Request::new(())), &caller(), &Dice::new(1))
 }
 
@@ -40,6 +40,18 @@ fn a_route_that_leads_nowhere_says_so() {
     assert_eq!(refused(Action::Refuse(Reason::NoRoute)), Reason::NoRoute);
     assert_eq!(refused(Action::Forward(to(1))), Reason::NoBackend);
     assert_eq!(refused(Action::Forward(to(0))), Reason::NoBackend);
+}
+
+#[test]
+fn a_client_is_told_to_go_elsewhere_with_what_its_route_adds() {
+    let redirect = Redirect { status: StatusCode::FOUND, scheme: None, host: Some("v2".into()), port: None, path: None };
+    let action = Action::Redirect(Arc::new(redirect));
+    let table = RouteTable { routes: vec![Route { matching: None, changes: Some(Arc::default()), action }] };
+    let local = Destination::local("10.77.0.5:80".parse().unwrap(), Protocol::Http, Admits::Everybody);
+    let destination = Destination { requests: Some(Arc::new(table)), ..local };
+    let Ok(Way::Elsewhere(elsewhere)) = asked(&destination) else { panic!("it stays") };
+    assert_eq!((elsewhere.status, elsewhere.location.as_bytes()), (StatusCode::FOUND, &b"http://v2/"[..]));
+    assert!(elsewhere.edits.changes[1].is_some());
 }
 
 /// An expression, and what it means in plain words.

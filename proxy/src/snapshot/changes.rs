@@ -1,6 +1,9 @@
 //! What a route changes of a request and of its answer.
 
-use http::{HeaderName, HeaderValue, uri::Authority};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    uri::{Authority, Scheme},
+};
 use regex::bytes::Regex;
 
 /// Changes of headers.
@@ -43,9 +46,26 @@ pub struct Rewrite {
     pub path: Option<PathRewrite>,
 }
 
+/// Where a client is told to go instead. What is `None` stays as it asked.
+#[derive(Debug)]
+pub struct Redirect {
+    /// How it is told.
+    pub status: StatusCode,
+    /// How to speak there.
+    pub scheme: Option<Scheme>,
+    /// Whom to ask there.
+    pub host: Option<Box<str>>,
+    /// At which port; `None` for the usual one of a new scheme, or else the one that was dialled.
+    pub port: Option<u16>,
+    /// For what to ask there.
+    pub path: Option<PathRewrite>,
+}
+
 /// A path, written anew. Its query stays, unless the new path brings one of its own.
 #[derive(Debug)]
 pub enum PathRewrite {
+    /// This stands instead of all of it.
+    Whole(Box<str>),
     /// `with` stands instead of `of`, with which the path begins.
     Prefix {
         /// What goes.

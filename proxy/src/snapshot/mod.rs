@@ -17,7 +17,7 @@ use std::{
 use certs::name::SpiffeId;
 use hashbrown::HashMap;
 
-pub use changes::{Changes, HeaderChanges, PathRewrite, Put, Rewrite};
+pub use changes::{Changes, HeaderChanges, PathRewrite, Put, Redirect, Rewrite};
 pub use reader::{Ask, Publisher, Reader, channel};
 pub use routes::{Action, Backend, Forward, Match, PathMatch, Route, RouteTable, TextMatch};
 

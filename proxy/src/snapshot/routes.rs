@@ -9,7 +9,7 @@ use http::{HeaderName, Method};
 use regex::bytes::Regex;
 use smallvec::{SmallVec, smallvec};
 
-use super::{Changes, Cluster, Rewrite};
+use super::{Changes, Cluster, Redirect, Rewrite};
 use crate::refusal::Reason;
 
 /// Which requests go where.
@@ -70,6 +70,8 @@ pub enum TextMatch {
 pub enum Action<C> {
     /// It goes on.
     Forward(Forward<C>),
+    /// Its client is told to go elsewhere.
+    Redirect(Arc<Redirect>),
     /// Nothing: it is refused.
     Refuse(Reason),
 }
@@ -112,7 +114,7 @@ impl<C> Route<C> {
     pub fn clusters(&self) -> impl Iterator<Item = &C> {
         let backends = match &self.action {
             Action::Forward(forward) => &forward.backends[..],
-            Action::Refuse(_) => &[],
+            Action::Redirect(_) | Action::Refuse(_) => &[],
         };
         backends.iter().filter_map(|backend| backend.cluster.as_ref())
     }
@@ -121,6 +123,7 @@ impl<C> Route<C> {
     pub fn toward<D>(&self, find: impl Fn(&C) -> Option<Option<D>>) -> Option<Route<D>> {
         let action = match &self.action {
             Action::Forward(forward) => Action::Forward(forward.toward(find)?),
+            Action::Redirect(redirect) => Action::Redirect(redirect.clone()),
             Action::Refuse(reason) => Action::Refuse(*reason),
         };
         Some(Route { matching: self.matching.clone(), changes: self.changes.clone(), action })
