@@ -6,7 +6,14 @@
 //!                   └─ mesh ─────▶ each stream is one or the other
 //! ```
 
-use std::{cell::RefCell, pin::pin, rc::Rc, sync::Arc, time::Instant};
+use std::{
+    cell::RefCell,
+    net::SocketAddr,
+    pin::pin,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::BytesMut;
 use certs::name::SpiffeId;
@@ -20,6 +27,7 @@ use crate::{
     balance::{Chosen, Work},
     clock, connect,
     connect::{Needs, Pipe},
+    deadline::within,
     detect::{self, Detected, MaySpeakFirst, Peeked},
     events::{Edge, Event, HttpVersion},
     forwarded::Signature,
@@ -27,9 +35,9 @@ use crate::{
     http1::AbsoluteForm,
     meter::{Answered, Meter, Tally},
     payload::Payload,
-    refusal::Refusal,
+    refusal::{Reason, Refusal},
     relay::{self, Answer, Call, Exchanged, Outgoing, Stream, Switch, Switched, Unanswered, Whose},
-    route::{self, Asked, Caller, Elsewhere, Permit, Way},
+    route::{self, Asked, Caller, Elsewhere, Permit, Routed, Way},
     side::Side,
     snapshot::{Destination, Endpoint},
     world::World,
@@ -284,11 +292,10 @@ struct Facts {
     told: Told,
 }
 
-async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusal> {
-    let world = &walk.world;
-    let Call { mut request, switch, aside } = call;
+/// Takes a request where its route says.
+async fn deliver(walk: &Walk, mut call: Call, facts: Facts) -> Result<Answer, Refusal> {
     let destination = walk.destination();
-    let routed = match route::request(&destination, Asked::of(&request), &walk.caller, &world.dice)? {
+    let routed = match route::request(&destination, Asked::of(&call.request), &walk.caller, &walk.world.dice)? {
         Way::On(routed) => routed,
         Way::Elsewhere(Elsewhere { status, location, edits }) => {
             let mut response = relay::redirect(status, location);
@@ -296,11 +303,31 @@ async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusa
             return Ok(Answer::Message(response));
         }
     };
-    routed.edits.request(&mut request)?;
+    routed.edits.request(&mut call.request)?;
+    // Both ways are written out: to hand the work to somebody would move it, which costs every request.
+    match routed.timeouts.request {
+        None => attempt(walk, destination.address, routed, call, facts).await,
+        Some(limit) => {
+            let attempts = within(limit, attempt(walk, destination.address, routed, call, facts));
+            attempts.await.unwrap_or_else(|_| Err(late(limit)))
+        }
+    }
+}
+
+/// No answer has begun within `limit`.
+fn late(limit: Duration) -> Refusal {
+    let limit = limit.as_secs_f32();
+    Refusal::midway(Reason::RequestTimeout, format!("no answer within the {limit} s that its route allows"))
+}
+
+/// Sends a request to the endpoints it may go to, one after the other, until one answers.
+async fn attempt(walk: &Walk, dialled: SocketAddr, routed: Routed<'_>, call: Call, facts: Facts) -> Result<Answer, Refusal> {
+    let world = &walk.world;
+    let Call { mut request, switch, aside } = call;
     let version = if facts.version == Version::HTTP_2 { HttpVersion::Two } else { HttpVersion::One };
     let needs = if matches!(switch, Switch::Extended(_)) { Needs::ExtendedConnect } else { Needs::Version(version) };
     let sent = tallied(&mut request);
-    let mut attempts = Attempts::toward(destination.address, world.settings.attempts_max);
+    let mut attempts = Attempts::toward(dialled, world.settings.attempts_max);
     loop {
         let chosen = attempts.choose(routed.cluster, Work::Request, world)?;
         let line = match connect::requests(&chosen, needs, world).await {
@@ -316,7 +343,14 @@ async fn deliver(walk: &Walk, call: Call, facts: Facts) -> Result<Answer, Refusa
         let method = request.method().clone();
         chosen.begins(clock::now());
         let outgoing = Outgoing { request, switch: switch.clone(), aside: aside.clone(), version: facts.version };
-        let exchanged = match relay::exchange(line, outgoing).await {
+        let exchanged = match routed.timeouts.attempt {
+            None => relay::exchange(line, outgoing).await,
+            Some(limit) => {
+                let exchanging = within(limit, relay::exchange(line, outgoing));
+                exchanging.await.unwrap_or_else(|_| Err(Unanswered::Lost(late(limit))))
+            }
+        };
+        let exchanged = match exchanged {
             Ok(exchanged) => exchanged,
             Err(Unanswered::Unsent(refusal, unsent)) => {
                 // A kept line that its server had closed says nothing against the endpoint: the same one may be next.
@@ -364,3 +398,4 @@ fn tallied(request: &mut Request<Payload>) -> Option<Tally> {
     *request.body_mut() = body.witnessed(Box::new(tally.clone()));
     Some(tally)
 }
+

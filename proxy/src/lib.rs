@@ -34,6 +34,7 @@ mod config;
 mod connect;
 mod copy;
 mod corridor;
+mod deadline;
 mod detect;
 mod dice;
 mod drain;

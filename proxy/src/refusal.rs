@@ -103,11 +103,13 @@ pub enum Reason {
     BadResponse,
     /// The server went away in the middle.
     ServerAborted,
+    /// No answer began within the time that the route allows.
+    RequestTimeout,
 }
 
 impl Reason {
     /// Every reason there is, for tables and for metrics that start at zero.
-    pub const ALL: [Reason; 28] = [
+    pub const ALL: [Reason; 29] = [
         Reason::NotRedirected,
         Reason::RedirectLoop,
         Reason::TooManyConnections,
@@ -136,6 +138,7 @@ impl Reason {
         Reason::NotSwitchable,
         Reason::BadResponse,
         Reason::ServerAborted,
+        Reason::RequestTimeout,
     ];
 
     /// The room this reason belongs to.
@@ -161,7 +164,8 @@ impl Reason {
             | Self::ClientAborted
             | Self::NotSwitchable
             | Self::BadResponse
-            | Self::ServerAborted => Room::Relay,
+            | Self::ServerAborted
+            | Self::RequestTimeout => Room::Relay,
         }
     }
 
@@ -188,7 +192,8 @@ impl Reason {
             | Self::TunnelRefused
             | Self::NotSwitchable
             | Self::BadResponse
-            | Self::ServerAborted => Fault::Server,
+            | Self::ServerAborted
+            | Self::RequestTimeout => Fault::Server,
             Self::NotRedirected
             | Self::RedirectLoop
             | Self::TooManyConnections
@@ -211,7 +216,7 @@ impl Reason {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NoBackend => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ServerIdentity | Self::ServerCertificate | Self::BadResponse | Self::ServerAborted => StatusCode::BAD_GATEWAY,
-            Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::ConnectTimeout | Self::RequestTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::NotRedirected
             | Self::RedirectLoop
             | Self::TooManyConnections
@@ -269,6 +274,7 @@ impl Reason {
             Self::NotSwitchable => "not_switchable",
             Self::BadResponse => "bad_response",
             Self::ServerAborted => "server_aborted",
+            Self::RequestTimeout => "request_timeout",
         }
     }
 }

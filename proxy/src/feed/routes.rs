@@ -3,7 +3,7 @@
 //! What cannot be understood must not send a request where it was not meant to go: a match that cannot be read matches
 //! nothing, and an action that cannot be read refuses what it was for.
 
-use std::{str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use http::{HeaderName, Method, header::HOST};
 use smallvec::smallvec;
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     refusal::Reason,
-    snapshot::{Action, Backend, Forward, Match, PathMatch, Route, TextMatch},
+    snapshot::{Action, Backend, Forward, Match, PathMatch, Route, TextMatch, Timeouts},
 };
 
 /// A method is matched as if it were this header.
@@ -141,7 +141,17 @@ fn forward(action: &RouteAction, path: Option<&PathMatch>) -> Result<Forward<Str
         Some(ClusterSpecifier::WeightedClusters(weighted)) => weighted.clusters.iter().map(backend).collect::<Result<_, _>>()?,
         None => return Err("it names no cluster".into()),
     };
-    Ok(Forward { backends, rewrite: changes::rewrite(action, path)? })
+    Ok(Forward { backends, rewrite: changes::rewrite(action, path)?, timeouts: timeouts(action)? })
+}
+
+/// What is not said is not limited, and no time at all means the same.
+fn timeouts(action: &RouteAction) -> Result<Timeouts, String> {
+    let limit = |told: Option<prost_types::Duration>| {
+        let limit = told.map(|told| Duration::try_from(told).map_err(|_| "a timeout is negative".to_owned()));
+        Ok::<_, String>(limit.transpose()?.filter(|limit| !limit.is_zero()))
+    };
+    let attempt = action.retry_policy.as_ref().and_then(|policy| policy.per_try_timeout);
+    Ok(Timeouts { request: limit(action.timeout)?, attempt: limit(attempt)? })
 }
 
 fn backend(cluster: &ClusterWeight) -> Result<Backend<String>, String> {
@@ -155,7 +165,7 @@ fn backend(cluster: &ClusterWeight) -> Result<Backend<String>, String> {
 #[cfg(test)]
 mod tests {
     use wire::envoy::{
-        config::route::v3::{VirtualHost, WeightedCluster},
+        config::route::v3::{RetryPolicy, VirtualHost, WeightedCluster},
         r#type::matcher::v3::RegexMatcher,
     };
 
@@ -262,6 +272,20 @@ mod tests {
         let (routes, mistakes) = read(vec![wrong]);
         assert!(matches!(&routes[0].action, Action::Refuse(Reason::NoBackend)));
         assert!(mistakes[0].contains("content-length"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn no_time_at_all_is_no_limit() {
+        let read = |timeout, per_try| {
+            let duration = |seconds| prost_types::Duration { seconds, nanos: 0 };
+            let retry_policy = RetryPolicy { per_try_timeout: Some(duration(per_try)), ..Default::default() };
+            timeouts(&RouteAction { timeout: Some(duration(timeout)), retry_policy: Some(retry_policy), ..Default::default() })
+        };
+        let limits = Timeouts { request: Some(Duration::from_secs(2)), attempt: Some(Duration::from_secs(1)) };
+        assert_eq!(read(2, 1), Ok(limits));
+        assert_eq!(read(0, 0), Ok(Timeouts::default()));
+        assert!(read(-1, 0).is_err());
+        assert_eq!(timeouts(&RouteAction::default()), Ok(Timeouts::default()));
     }
 
     #[test]

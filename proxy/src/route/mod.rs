@@ -8,8 +8,6 @@ mod location;
 mod matcher;
 mod path;
 mod permit;
-#[cfg(test)]
-mod tests;
 mod weights;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -20,7 +18,7 @@ use http::{HeaderValue, StatusCode};
 use crate::{
     dice::Dice,
     refusal::{Reason, Refusal},
-    snapshot::{Action, Cluster, Destination},
+    snapshot::{Action, Cluster, Destination, Timeouts},
 };
 
 pub use edits::Edits;
@@ -43,6 +41,8 @@ pub struct Routed<'a> {
     pub cluster: &'a Arc<Cluster>,
     /// What is changed on the way.
     pub edits: Edits<'a>,
+    /// How long it may take.
+    pub timeouts: Timeouts,
     /// Held for as long as what was permitted goes on.
     pub permit: Permit,
 }
@@ -82,7 +82,8 @@ pub fn request<'a>(destination: &'a Destination, asked: Asked<'_>, caller: &Call
             let chosen = backend.and_then(|backend| Some((backend, backend.cluster.as_ref()?)));
             let (backend, cluster) = chosen.ok_or_else(|| unroutable(destination, asked, Reason::NoBackend))?;
             let changes = [backend.changes.as_deref(), route.changes.as_deref()];
-            Ok(Way::On(Routed { cluster, edits: Edits { changes, rewrite: forward.rewrite.as_deref() }, permit }))
+            let edits = Edits { changes, rewrite: forward.rewrite.as_deref() };
+            Ok(Way::On(Routed { cluster, edits, timeouts: forward.timeouts, permit }))
         }
         Action::Redirect(redirect) => {
             let location = location::location(redirect, asked, destination.address);
@@ -112,5 +113,8 @@ pub fn connection<'a>(destination: &'a Destination, caller: &Caller) -> Result<R
         let detail = format!("{} is declared to speak HTTP, and this connection does not", destination.label());
         Refusal::new(Reason::NoRoute, detail)
     })?;
-    Ok(Routed { cluster, edits: Edits::default(), permit: permit::grant(destination, caller)? })
+    Ok(Routed { cluster, edits: Edits::default(), timeouts: Timeouts::default(), permit: permit::grant(destination, caller)? })
 }
+
+#[cfg(test)]
+mod tests;

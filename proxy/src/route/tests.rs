@@ -35,7 +35,7 @@ fn a_route_that_leads_nowhere_says_so() {
     };
     let to = |weight| {
         let backend = Backend { weight, changes: None, cluster: None };
-        Forward { backends: [backend].into_iter().collect(), rewrite: None }
+        Forward { backends: [backend].into_iter().collect(), rewrite: None, timeouts: Timeouts::default() }
     };
     assert_eq!(refused(Action::Refuse(Reason::NoRoute)), Reason::NoRoute);
     assert_eq!(refused(Action::Forward(to(1))), Reason::NoBackend);

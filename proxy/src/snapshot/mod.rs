@@ -19,7 +19,7 @@ use hashbrown::HashMap;
 
 pub use changes::{Changes, HeaderChanges, PathRewrite, Put, Redirect, Rewrite};
 pub use reader::{Ask, Publisher, Reader, channel};
-pub use routes::{Action, Backend, Forward, Match, PathMatch, Route, RouteTable, TextMatch};
+pub use routes::{Action, Backend, Forward, Match, PathMatch, Route, RouteTable, TextMatch, Timeouts};
 
 /// All that is known at one moment.
 #[derive(Debug, Default)]

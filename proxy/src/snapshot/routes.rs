@@ -3,7 +3,7 @@
 //! A route names clusters of the type `C`: those of the snapshot here, and only their names while `feed` has not seen
 //! them all.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, Method};
 use regex::bytes::Regex;
@@ -83,6 +83,17 @@ pub struct Forward<C> {
     pub backends: SmallVec<[Backend<C>; 1]>,
     /// How their target is written anew; `None` where it stays.
     pub rewrite: Option<Arc<Rewrite>>,
+    /// How long they may take.
+    pub timeouts: Timeouts,
+}
+
+/// How long an answer may take to begin. `None` where nobody minds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the request's head on, all attempts together.
+    pub request: Option<Duration>,
+    /// Of one attempt, once there is a line to its endpoint.
+    pub attempt: Option<Duration>,
 }
 
 /// One of those that share requests.
@@ -106,7 +117,7 @@ impl RouteTable {
 impl<C> Route<C> {
     /// All requests go to `cluster`.
     pub fn everything(cluster: C) -> Self {
-        let forward = Forward { backends: smallvec![Backend::only(cluster)], rewrite: None };
+        let forward = Forward { backends: smallvec![Backend::only(cluster)], rewrite: None, timeouts: Timeouts::default() };
         Self { matching: None, changes: None, action: Action::Forward(forward) }
     }
 
@@ -139,7 +150,7 @@ impl<C> Forward<C> {
             };
             Some(Backend { weight: backend.weight, changes: backend.changes.clone(), cluster })
         });
-        Some(Forward { backends: backends.collect::<Option<_>>()?, rewrite: self.rewrite.clone() })
+        Some(Forward { backends: backends.collect::<Option<_>>()?, rewrite: self.rewrite.clone(), timeouts: self.timeouts })
     }
 }
 
