@@ -399,3 +399,5 @@ fn tallied(request: &mut Request<Payload>) -> Option<Tally> {
     Some(tally)
 }
 
+#[cfg(test)]
+mod tests;

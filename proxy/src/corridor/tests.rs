@@ -1,0 +1,168 @@
+//! Requests on their way through a worker, as their routes say.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    thread::{self, JoinHandle},
+};
+
+use http::{StatusCode, uri::Scheme};
+
+use super::*;
+use crate::{
+    accept::Door,
+    balance::Affinities,
+    config,
+    connect::Dials,
+    drain::{self, Trigger},
+    events::{Direction, Registry},
+    redirected::Redirected,
+    snapshot::{
+        self, Action, Admits, Answer as Known, Backend, Changes, Cluster, Forward, HeaderChanges, Match, PathMatch, PathRewrite,
+        Protocol, Publisher, Put, Redirect, Rewrite, Route, RouteTable, Snapshot, Timeouts,
+    },
+    worker,
+};
+
+/// Where everybody is going.
+const DIALLED: ([u8; 4], u16) = ([10, 96, 0, 5], 80);
+
+/// A worker with one destination; it leaves at the end of the test.
+struct Proxy {
+    port: u16,
+    trigger: Trigger,
+    _publisher: Publisher,
+    worker: Option<JoinHandle<()>>,
+}
+
+impl Proxy {
+    fn with(routes: Vec<Route>) -> Self {
+        let address = SocketAddr::from(DIALLED);
+        let local = Destination::local(address, Protocol::Http, Admits::Everybody);
+        let destination = Destination { requests: Some(Arc::new(RouteTable { routes })), ..local };
+        let (publisher, snapshots, _) = snapshot::channel();
+        let addresses = [(address, Known::Known(Arc::new(destination)))].into_iter().collect();
+        publisher.publish(Snapshot { addresses, ..Snapshot::default() });
+        let (trigger, drain) = drain::channel();
+        let settings = Arc::new(config::read(&(), false).unwrap());
+        let given = worker::Given {
+            registry: Registry::new(settings.series_max),
+            settings,
+            snapshots,
+            identity: Arc::default(),
+            dials: Dials::default(),
+            affinities: Affinities::default(),
+            redirected: Redirected::by_port(None),
+            drain,
+        };
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let ours = SocketAddr::from(([127, 0, 0, 1], port));
+        let door = move || Ok(vec![Door::fixed(Direction::Outbound, ours, address, Duration::from_secs(10))?]);
+        let worker = thread::spawn(move || worker::run(given, door).unwrap());
+        while TcpStream::connect(ours).is_err() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        Self { port, trigger, _publisher: publisher, worker: Some(worker) }
+    }
+
+    /// What comes back for `target`.
+    fn answer(&self, target: &str) -> String {
+        let mut client = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        write!(client, "GET {target} HTTP/1.1\r\nhost: cart\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.trigger.pull();
+        let _ = self.worker.take().map(JoinHandle::join);
+    }
+}
+
+/// An app that answers each connection with what it was asked; a silent one says nothing.
+fn app(silent: bool) -> Arc<Cluster> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut asked = [0; 4096];
+            let mut length = 0;
+            while !asked[..length].ends_with(b"\r\n\r\n") {
+                length += client.read(&mut asked[length..]).unwrap();
+            }
+            if silent {
+                // It goes when the proxy does.
+                let _ = client.read(&mut asked);
+                continue;
+            }
+            write!(client, "HTTP/1.1 200 OK\r\nserver: app\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n").unwrap();
+            client.write_all(&asked[..length]).unwrap();
+        }
+    });
+    let endpoint = Endpoint { address, identity: None, workload: "".into(), namespace: "".into(), draining: false };
+    let name = format!("app/{address}").into();
+    Arc::new(Cluster { name, endpoints: vec![Arc::new(endpoint)], affinity: None, discovered: true })
+}
+
+fn under(elements: &str, action: Action<Arc<Cluster>>) -> Route {
+    let path = PathMatch::Elements(elements.into());
+    let matching = Match { path, method: None, headers: Vec::new(), query: Vec::new() };
+    Route { matching: Some(Arc::new(matching)), changes: None, action }
+}
+
+fn to(backend: Backend<Arc<Cluster>>) -> Forward<Arc<Cluster>> {
+    Forward { backends: [backend].into_iter().collect(), rewrite: None, timeouts: Timeouts::default() }
+}
+
+#[test]
+fn a_request_goes_where_its_route_says_and_as_it_says() {
+    let put = |name: &str, value| (Put::Instead, name.parse().unwrap(), HeaderValue::from_static(value));
+    let of_route = Changes {
+        request: HeaderChanges { remove: Vec::new(), put: vec![put("x-route", "1")] },
+        response: HeaderChanges { remove: vec![http::header::SERVER], put: Vec::new() },
+    };
+    let of_backend = HeaderChanges { remove: Vec::new(), put: vec![put("x-backend", "1")] };
+    let of_backend = Changes { response: of_backend, ..Changes::default() };
+    let rewrite = Rewrite {
+        host: Some("v1.shop".parse().unwrap()),
+        path: Some(PathRewrite::Prefix { of: "/v1".into(), with: "/".into() }),
+    };
+    let backend = Backend { changes: Some(Arc::new(of_backend)), ..Backend::only(app(false)) };
+    let forward = Forward { rewrite: Some(Arc::new(rewrite)), ..to(backend) };
+    let route = Route { changes: Some(Arc::new(of_route)), ..under("/v1", Action::Forward(forward)) };
+    let proxy = Proxy::with(vec![route]);
+    let answer = proxy.answer("/v1/items?page=2");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("x-backend: 1") && !head.contains("server:"), "{answer}");
+    assert!(body.starts_with("GET /items?page=2 HTTP/1.1\r\n"), "{answer}");
+    assert!(body.contains("host: v1.shop\r\n") && body.contains("x-route: 1\r\n") && !body.contains("cart"), "{answer}");
+    let answer = proxy.answer("/v10");
+    assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("weft-reason: no_route"), "{answer}");
+}
+
+#[test]
+fn a_client_is_told_where_to_go_instead() {
+    let path = Some(PathRewrite::Whole("/new".into()));
+    let redirect = Redirect { status: StatusCode::FOUND, scheme: Some(Scheme::HTTPS), host: None, port: None, path };
+    let proxy = Proxy::with(vec![under("/old", Action::Redirect(Arc::new(redirect)))]);
+    let answer = proxy.answer("/old?page=2");
+    assert!(answer.starts_with("HTTP/1.1 302 ") && answer.contains("location: https://cart/new?page=2\r\n"), "{answer}");
+}
+
+#[test]
+fn nobody_waits_longer_than_the_route_allows() {
+    let soon = Some(Duration::from_millis(30));
+    let within = |timeouts| Action::Forward(Forward { timeouts, ..to(Backend::only(app(true))) });
+    let proxy = Proxy::with(vec![
+        under("/request", within(Timeouts { request: soon, attempt: None })),
+        under("/attempt", within(Timeouts { request: None, attempt: soon })),
+    ]);
+    for target in ["/request", "/attempt"] {
+        let answer = proxy.answer(target);
+        assert!(answer.starts_with("HTTP/1.1 504 ") && answer.contains("weft-reason: request_timeout"), "{answer}");
+    }
+}
