@@ -53,11 +53,25 @@ impl Headers<'_> {
                 HeaderAppendAction::OverwriteIfExists => Put::IfPresent,
             };
             let pair = option.header.as_ref().ok_or("a header to add has no name")?;
-            let value = HeaderValue::from_str(&pair.value).map_err(|_| format!("the value of {} cannot be sent", pair.key))?;
+            let value = literal(&pair.value).map_err(|why| format!("the value of {} {why}", pair.key))?;
+            let value = HeaderValue::try_from(value).map_err(|_| format!("the value of {} cannot be sent", pair.key))?;
             Ok::<_, String>((put, header(&pair.key)?, value))
         });
         Ok(HeaderChanges { remove, put: put.collect::<Result<_, _>>()? })
     }
+}
+
+/// A value without commands: Envoy takes what stands between two percent signs for one, and `%%` for a percent sign.
+fn literal(value: &str) -> Result<String, &'static str> {
+    let mut written = String::new();
+    let mut letters = value.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '%' && letters.next() != Some('%') {
+            return Err("has a command, and commands are not carried out");
+        }
+        written.push(letter);
+    }
+    Ok(written)
 }
 
 fn header(name: &str) -> Result<HeaderName, String> {
@@ -180,6 +194,14 @@ mod tests {
         let puts: Vec<_> = changes.request.put.iter().map(|(put, ..)| *put).collect();
         assert_eq!(puts, actions.map(|(_, put)| put));
         assert_eq!(changes.response.remove, ["x-b"]);
+    }
+
+    #[test]
+    fn a_percent_sign_is_written_twice_and_commands_are_not_known() {
+        assert_eq!(literal("100%% of %%").as_deref(), Ok("100% of %"));
+        for command in ["%REQ(x)%", "50%", "%"] {
+            assert!(literal(command).is_err(), "{command}");
+        }
     }
 
     #[test]
