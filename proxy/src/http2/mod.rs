@@ -22,8 +22,6 @@ mod send;
 mod server;
 mod settings;
 mod stream;
-#[cfg(test)]
-mod tests;
 mod transport;
 
 pub use self::core::Arrived;
@@ -35,3 +33,6 @@ pub use head::Protocol;
 pub use server::Server;
 pub use settings::Ours;
 pub use transport::Transport;
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,9 @@ mod record;
 mod sealed;
 mod session;
 mod stream;
-#[cfg(test)]
-mod tests;
 
 pub use handshake::{accept, connect};
 pub use stream::MeshTls;
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ mod injection;
 mod neighbours;
 mod policies;
 mod replicas;
+mod routes;
 
 use tests::Cluster;
 
