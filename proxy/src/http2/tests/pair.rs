@@ -78,8 +78,12 @@ impl Pair {
         !bytes.is_empty()
     }
 
-    /// Carries everything both ways.
-    pub(super) fn settle(&mut self) {
-        while self.carry(true, usize::MAX) | self.carry(false, usize::MAX) {}
+    /// Carries everything both ways. Says whether there was anything.
+    pub(super) fn settle(&mut self) -> bool {
+        let mut carried = false;
+        while self.carry(true, usize::MAX) | self.carry(false, usize::MAX) {
+            carried = true;
+        }
+        carried
     }
 }
