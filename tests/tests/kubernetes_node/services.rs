@@ -12,6 +12,11 @@ const PROBES: &str = "readinessProbe: {httpGet: {path: /, port: http}, periodSec
 /// The name of the one node there is.
 const NODE: &str = "weft-node";
 
+/// The node is in a zone.
+fn in_its_zone(cluster: &Cluster) {
+    cluster.kubectl(&["label", "node", NODE, "topology.kubernetes.io/zone=here", "--overwrite"]);
+}
+
 /// Addresses of endpoints that the client's sidecar knows of `service`, after it was called.
 fn known(cluster: &Cluster, namespace: &str, service: &str) -> BTreeSet<String> {
     run(cluster, namespace, &["curl", "-s", "-m", "10", "-o", "/dev/null", "-w", "%{http_code}", &format!("http://{service}/")]);
@@ -41,7 +46,7 @@ fn by_hand(namespace: &str, name: &str, spec: &str, pod: &str, [near, far]: [&st
 fn endpoints_count_by_node_and_zone_where_the_service_says_so() {
     let _turn = together();
     let Some(cluster) = installed_on_our_own() else { return };
-    cluster.kubectl(&["label", "node", NODE, "topology.kubernetes.io/zone=here", "--overwrite"]);
+    in_its_zone(cluster);
     namespace(cluster, "near", "enabled");
     cluster.apply(&web("near", 1, PROBES));
     cluster.apply(&client("near"));
@@ -100,10 +105,11 @@ fn a_caller_stays_with_his_endpoint_where_the_service_wants_it() {
 }
 
 #[test]
-#[ignore = "beside other tests one message more is sent than should be, and why is not known; alone it passes"]
 fn an_edit_that_changes_nothing_for_callers_is_not_sent() {
     let _turn = together();
     let Some(cluster) = installed_on_our_own() else { return };
+    // The cluster writes a node's zone into slices the next time it looks at them: later, that would be an edit of its own.
+    in_its_zone(cluster);
     namespace(cluster, "edited", "enabled");
     cluster.apply(&web("edited", 1, PROBES));
     cluster.apply(&client("edited"));
