@@ -163,13 +163,14 @@ impl Metrics {
     /// What a scrape is told.
     pub(crate) fn page(&self, state: &State, question: Question<'_>) -> Page {
         let sizes = state.sizes();
-        for (kind, size) in [
+        let others = [
             ("Service", sizes.services),
             ("EndpointSlice", sizes.slices),
             ("Pod", sizes.pods),
             ("PeerAuthentication", sizes.policies),
-            ("HTTPRoute", sizes.routes),
-        ] {
+        ];
+        let routes = sizes.routes.into_iter().map(|(kind, size)| (kind.word(), size));
+        for (kind, size) in others.into_iter().chain(routes) {
             self.objects.get_or_create_owned(&ObjectKind { kind }).set(signed(size));
         }
         ::admin::metrics(&self.registry.lock().unwrap_or_else(PoisonError::into_inner), question)

@@ -265,7 +265,7 @@ mod tests {
         let ask = |namespace: &str| state.resource(Some(&key_in(namespace, "caller")), Kind::Route, CART).unwrap();
         assert!(Arc::ptr_eq(&ask("shop"), &ask("other")), "as long as they are the same they are planned once");
         let theirs = route("other", "theirs", &key("cart"), &key("gone"));
-        state.take(vec![Change::Apply(Object::HttpRoute(theirs))]);
+        state.take(vec![Change::Apply(Object::Route(theirs))]);
         assert_ne!(ask("shop").version, ask("other").version);
         assert!(Arc::ptr_eq(&ask("shop"), &ask("third")));
     }

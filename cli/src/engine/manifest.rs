@@ -91,13 +91,13 @@ impl Reading<'_> {
             ("Service", "v1") => self.service(document),
             ("Workload", "weft.dev/v1alpha1") => self.workload(document),
             ("PeerAuthentication", "weft.dev/v1alpha1")
-            | ("HTTPRoute", "gateway.networking.k8s.io/v1")
+            | ("HTTPRoute" | "GRPCRoute", "gateway.networking.k8s.io/v1")
             | ("ReferenceGrant", "gateway.networking.k8s.io/v1" | "gateway.networking.k8s.io/v1beta1") => self.hand_on(document),
             ("Service", _) => self.wrong_version(document, "v1"),
             ("Workload" | "PeerAuthentication", _) => self.wrong_version(document, "weft.dev/v1alpha1"),
-            ("HTTPRoute" | "ReferenceGrant", _) => self.wrong_version(document, "gateway.networking.k8s.io/v1"),
+            ("HTTPRoute" | "GRPCRoute" | "ReferenceGrant", _) => self.wrong_version(document, "gateway.networking.k8s.io/v1"),
             (kind, _) => {
-                let hint = "a local mesh knows Service, Workload, PeerAuthentication, HTTPRoute and ReferenceGrant";
+                let hint = "a local mesh knows Service, Workload, PeerAuthentication, HTTPRoute, GRPCRoute and ReferenceGrant";
                 self.problems.push(document.wrong("kind", format!("`{kind}` is unknown here"), Some(hint)));
             }
         }

@@ -9,7 +9,7 @@ use crate::{
     clock,
     index::{
         Index, Pod, Service,
-        routes::{HttpRoute, Parent},
+        routes::{Parent, Route},
     },
     plan::routes::conditions,
     serve::{Client, Held},
@@ -80,6 +80,7 @@ struct PodView {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct RouteView {
+    kind: &'static str,
     name: String,
     namespace: String,
     parents: Vec<ParentView>,
@@ -161,7 +162,7 @@ fn pod(index: &Index, pod: &Pod) -> PodView {
     }
 }
 
-fn route(index: &Index, route: &HttpRoute) -> RouteView {
+fn route(index: &Index, route: &Route) -> RouteView {
     let parent = |parent: &Parent| ParentView {
         service: parent.service.to_string(),
         port: parent.port,
@@ -176,6 +177,7 @@ fn route(index: &Index, route: &HttpRoute) -> RouteView {
             .collect(),
     };
     RouteView {
+        kind: route.kind.word(),
         name: route.key.name.clone(),
         namespace: route.key.namespace.clone(),
         parents: route.parents.iter().map(parent).collect(),

@@ -24,7 +24,7 @@ use peers::PeerAuthentications;
 pub(crate) use peers::{PeerAuthentication, Proof, Proofs};
 pub(crate) use policy::DefaultPolicy;
 pub(crate) use protocol::Protocol;
-use routes::{HttpRoute, Routes};
+use routes::{Route, RouteKind, Routes};
 pub(crate) use subject::{Subject, Touched};
 
 /// The cluster as it was last heard of.
@@ -49,13 +49,13 @@ pub(crate) struct Index {
 }
 
 /// How many objects of each kind there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sizes {
     pub(crate) services: usize,
     pub(crate) slices: usize,
     pub(crate) pods: usize,
     pub(crate) policies: usize,
-    pub(crate) routes: usize,
+    pub(crate) routes: BTreeMap<RouteKind, usize>,
 }
 
 impl Index {
@@ -84,7 +84,7 @@ impl Index {
             Object::Node(node) if self.nodes.get(&node.key) == Some(&node) => Touched::new(),
             Object::Namespace(namespace) if self.namespaces.get(&namespace.key) == Some(&namespace) => Touched::new(),
             Object::PeerAuthentication(found) if self.peer_authentications.get(&found.key) == Some(&found) => Touched::new(),
-            Object::HttpRoute(route) if self.routes.get(&route.key) == Some(&route) => Touched::new(),
+            Object::Route(route) if self.routes.get(&route.id()) == Some(&route) => Touched::new(),
             Object::ReferenceGrant(grant) if self.routes.grant(&grant.key) == Some(&grant) => Touched::new(),
             Object::Service(service) => self.put_service(service),
             Object::Slice(slice) => self.put_slice(slice),
@@ -92,7 +92,7 @@ impl Index {
             Object::Node(node) => self.put_node(node),
             Object::Namespace(namespace) => self.put_namespace(namespace),
             Object::PeerAuthentication(found) => self.put_peer_authentication(found),
-            Object::HttpRoute(route) => self.routes.insert(route),
+            Object::Route(route) => self.routes.insert(route),
             Object::ReferenceGrant(grant) => self.routes.insert_grant(grant),
         }
     }
@@ -106,7 +106,7 @@ impl Index {
             Kind::Node => self.delete_node(key),
             Kind::Namespace => self.delete_namespace(key),
             Kind::PeerAuthentication => self.delete_peer_authentication(key),
-            Kind::HttpRoute => self.routes.remove(key),
+            Kind::Route(kind) => self.routes.remove(&(*kind, key.clone())),
             Kind::ReferenceGrant => self.routes.remove_grant(key),
         }
     }
@@ -342,14 +342,19 @@ impl Index {
         self.peer_authentications.of(pod, &self.root_namespace)
     }
 
-    /// All routes, in the order of their keys.
-    pub(crate) fn routes(&self) -> impl Iterator<Item = &HttpRoute> {
+    /// All routes, in the order of their kinds and keys.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = &Route> {
         self.routes.all()
     }
 
-    /// The routes of requests to a port that come from `namespace`, in the order of their keys.
-    pub(crate) fn routes_of(&self, service: &Service, port: &ServicePort, namespace: Option<&str>) -> Vec<&HttpRoute> {
+    /// The routes of what is asked of a port from `namespace`: all of one kind, in the order of their keys.
+    pub(crate) fn routes_of(&self, service: &Service, port: &ServicePort, namespace: Option<&str>) -> Vec<&Route> {
         self.routes.of(service, port, namespace)
+    }
+
+    /// Those of the routes that were written in `namespace` that count at a port.
+    pub(crate) fn routes_written_in(&self, namespace: &str, service: &Service, port: &ServicePort) -> Vec<&Route> {
+        self.routes.written_in(namespace, service, port)
     }
 
     /// Namespaces of consumers who have routes of their own to a port.
@@ -358,7 +363,7 @@ impl Index {
     }
 
     /// Whether `route` may name `service`.
-    pub(crate) fn may_name(&self, route: &HttpRoute, service: &Key) -> bool {
+    pub(crate) fn may_name(&self, route: &Route, service: &Key) -> bool {
         self.routes.may_name(route, service)
     }
 
@@ -405,7 +410,7 @@ impl Index {
             slices: self.slices.len(),
             pods: self.pods.len(),
             policies: self.peer_authentications.len(),
-            routes: self.routes.len(),
+            routes: self.routes.sizes(),
         }
     }
 }

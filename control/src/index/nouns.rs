@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 
 use super::{
     DefaultPolicy, PeerAuthentication, Protocol,
-    routes::{Grant, HttpRoute},
+    routes::{Grant, Route, RouteKind},
 };
 
 /// Namespace and name.
@@ -29,7 +29,7 @@ pub(crate) enum Object {
     Node(Node),
     Namespace(Namespace),
     PeerAuthentication(PeerAuthentication),
-    HttpRoute(HttpRoute),
+    Route(Route),
     ReferenceGrant(Grant),
 }
 
@@ -42,7 +42,7 @@ pub(crate) enum Kind {
     Node,
     Namespace,
     PeerAuthentication,
-    HttpRoute,
+    Route(RouteKind),
     ReferenceGrant,
 }
 
@@ -58,7 +58,7 @@ impl Object {
             Self::Node(node) => (Kind::Node, node.key.clone()),
             Self::Namespace(namespace) => (Kind::Namespace, namespace.key.clone()),
             Self::PeerAuthentication(found) => (Kind::PeerAuthentication, found.key.clone()),
-            Self::HttpRoute(route) => (Kind::HttpRoute, route.key.clone()),
+            Self::Route(route) => (Kind::Route(route.kind), route.key.clone()),
             Self::ReferenceGrant(grant) => (Kind::ReferenceGrant, grant.key.clone()),
         }
     }

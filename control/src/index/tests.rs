@@ -194,7 +194,7 @@ proptest! {
         for object in &objects {
             index.delete(&object.identity());
         }
-        prop_assert_eq!(index.sizes(), Sizes::default());
+        prop_assert_eq!(index.sizes(), Index::default().sizes());
         prop_assert!(index.services_by_address.is_empty() && index.slices_by_service.is_empty());
         prop_assert!(index.slices_by_pod.is_empty() && index.slices_by_address.is_empty());
         prop_assert!(index.pods_by_address.is_empty() && index.pods_by_token.is_empty() && index.routes.is_empty());

@@ -1,4 +1,5 @@
-//! The kinds of the Gateway API that say where requests go, in group `gateway.networking.k8s.io`: `HTTPRoute`, `ReferenceGrant`.
+//! The kinds of the Gateway API that say where what is asked goes, in group `gateway.networking.k8s.io`: `HTTPRoute`, `GRPCRoute`,
+//! `ReferenceGrant`.
 //!
 //! Read leniently: who made them follows a release of the Gateway API that may be newer than what is known here, so that unknown
 //! fields cost nothing, and unknown words are for whoever reads these to judge.
@@ -28,6 +29,63 @@ pub struct HttpRouteSpec {
     pub parent_refs: Vec<ParentReference>,
     /// What becomes of them.
     pub rules: Vec<Rule>,
+}
+
+/// `GRPCRoute`: what becomes of gRPC calls to a Service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrpcRoute {
+    /// Name and namespace.
+    pub metadata: Metadata,
+    /// What is said.
+    #[serde(default)]
+    pub spec: GrpcRouteSpec,
+}
+
+/// Its `spec`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GrpcRouteSpec {
+    /// Whose calls it is about.
+    pub parent_refs: Vec<ParentReference>,
+    /// What becomes of them.
+    pub rules: Vec<GrpcRule>,
+}
+
+/// What becomes of some calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GrpcRule {
+    /// Its name.
+    pub name: Option<String>,
+    /// Which calls it is for: those that any of these is for; all without one.
+    pub matches: Vec<GrpcMatch>,
+    /// What is done to them.
+    pub filters: Vec<Filter>,
+    /// Where they go.
+    pub backend_refs: Vec<BackendReference>,
+}
+
+/// Calls, by all of what is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GrpcMatch {
+    /// What is called; anything when absent.
+    pub method: Option<MethodMatch>,
+    /// Header fields, all of them.
+    pub headers: Vec<ValueMatch>,
+}
+
+/// What is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MethodMatch {
+    /// `Exact` (also when absent) or `RegularExpression`.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// The service, with its package; any when absent.
+    pub service: Option<String>,
+    /// The method; any when absent.
+    pub method: Option<String>,
 }
 
 /// Whose requests a route is about.

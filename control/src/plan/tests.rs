@@ -191,7 +191,7 @@ fn any_step() -> impl Strategy<Value = Step> {
             Object::Slice(slice(name, ends.into_iter().map(end).collect()))
         }),
         (name(), space(), name(), space()).prop_map(|(name, of_route, parent, of_backend)| {
-            Object::HttpRoute(route(of_route, name, &key(parent), &key_in(of_backend, "b")))
+            Object::Route(route(of_route, name, &key(parent), &key_in(of_backend, "b")))
         }),
         (space(), space()).prop_map(|(namespace, from)| Object::ReferenceGrant(grant(namespace, from))),
     ];

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{mistake::Mistake, opaque::OpaquePorts, policies, routes};
 use crate::{
-    index::{DefaultPolicy, Endpoint, Hints, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort},
+    index::{DefaultPolicy, Endpoint, Hints, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort, routes::Route},
     manifest::{
         Document, Problem,
         kinds::{
@@ -12,7 +12,7 @@ use crate::{
             TOKEN_ANNOTATION, WORKLOAD_LABEL,
         },
         policies::PeerAuthentication,
-        routes::{GROUP, HttpRoute, ReferenceGrant},
+        routes::{GROUP, GrpcRoute, HttpRoute, ReferenceGrant},
     },
 };
 
@@ -49,9 +49,11 @@ pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>
         }
         "HTTPRoute" if document.api_version.starts_with(GROUP) => {
             let found: HttpRoute = document.parse()?;
-            let (read, mistakes) = routes::http_route(key(&found.metadata), 0, &found.spec);
-            without(mistakes, document)?;
-            Some(Object::HttpRoute(read))
+            Some(route(document, routes::http_route(key(&found.metadata), 0, &found.spec))?)
+        }
+        "GRPCRoute" if document.api_version.starts_with(GROUP) => {
+            let found: GrpcRoute = document.parse()?;
+            Some(route(document, routes::grpc_route(key(&found.metadata), 0, &found.spec))?)
         }
         "ReferenceGrant" if document.api_version.starts_with(GROUP) => {
             let found: ReferenceGrant = document.parse()?;
@@ -59,6 +61,12 @@ pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>
         }
         _ => None,
     })
+}
+
+/// A route without mistakes.
+fn route(document: &Document, (read, mistakes): (Route, Vec<Mistake>)) -> Result<Object, Vec<Problem>> {
+    without(mistakes, document)?;
+    Ok(Object::Route(read))
 }
 
 /// Everything that is wrong with the object in `document`; nothing for kinds that are not control's.

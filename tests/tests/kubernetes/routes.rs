@@ -29,7 +29,14 @@ fn routes_come_and_go_with_their_kinds() {
     let cluster = Cluster::shared();
     namespace(cluster, "routed");
     let control = cluster.control(&["--ca-secret", "weft-ca-routed", "--namespace", "routed"]);
-    cluster.apply(&[kind("HTTPRoute", "httproutes", "v1"), kind("ReferenceGrant", "referencegrants", "v1beta1")].join("---\n"));
+    cluster.apply(
+        &[
+            kind("HTTPRoute", "httproutes", "v1"),
+            kind("GRPCRoute", "grpcroutes", "v1"),
+            kind("ReferenceGrant", "referencegrants", "v1beta1"),
+        ]
+        .join("---\n"),
+    );
     let route = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: routed}\nspec: {ports: [{port: 80}]}\n---\n\
         apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: routed}\nspec:\n  \
         parentRefs: [{group: '', kind: Service, name: web}]\n  rules: [{backendRefs: [{name: web, port: 80}, {name: nobody, port: 80}]}]\n";

@@ -1,12 +1,23 @@
-//! What routes and grants say, free of how it was written. Source: `HTTPRoute` and `ReferenceGrant` of the Gateway API.
+//! What routes and grants say, free of how it was written. Source: the routes and `ReferenceGrant` of the Gateway API.
 
 use std::time::Duration;
 
 use super::super::{Key, Service, ServicePort};
 
-/// What becomes of requests to some services.
+/// What a route is about. Of several kinds at one port the first counts. Source: "Route types" of GEP-1294.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum RouteKind {
+    Grpc,
+    Http,
+}
+
+/// What tells a route from all others.
+pub(crate) type RouteId = (RouteKind, Key);
+
+/// What becomes of what some services are asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HttpRoute {
+pub(crate) struct Route {
+    pub(crate) kind: RouteKind,
     pub(crate) key: Key,
     /// When it was made, in Unix seconds.
     pub(crate) made: i64,
@@ -58,6 +69,17 @@ pub(crate) enum PathMatch {
     Prefix(String),
     /// All of the path.
     Regex(String),
+    /// That of a gRPC call.
+    Call(CallMatch),
+}
+
+/// Calls of gRPC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CallMatch {
+    /// With its package; any when absent.
+    pub(crate) service: Option<ValueMatch>,
+    /// Any when absent.
+    pub(crate) method: Option<ValueMatch>,
 }
 
 /// Values.
@@ -153,15 +175,31 @@ pub(crate) struct Redirect {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
     pub(crate) key: Key,
-    /// Namespaces of the routes that may.
-    pub(crate) from: Vec<String>,
+    /// Kinds and namespaces of the routes that may.
+    pub(crate) from: Vec<(RouteKind, String)>,
     /// Names of the services.
     pub(crate) to: Vec<String>,
     /// All services.
     pub(crate) to_all: bool,
 }
 
-impl HttpRoute {
+impl RouteKind {
+    pub(crate) const ALL: [RouteKind; 2] = [RouteKind::Grpc, RouteKind::Http];
+
+    /// As the Gateway API calls it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Grpc => "GRPCRoute",
+            Self::Http => "HTTPRoute",
+        }
+    }
+}
+
+impl Route {
+    pub(crate) fn id(&self) -> RouteId {
+        (self.kind, self.key.clone())
+    }
+
     /// Who is named in it.
     pub(crate) fn references(&self) -> impl Iterator<Item = &Reference> {
         let forwards = self.rules.iter().filter_map(|rule| match &rule.action {
@@ -192,6 +230,15 @@ impl Parent {
     }
 }
 
+impl ValueMatch {
+    /// What is written.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Exact(text) | Self::Regex(text) => text,
+        }
+    }
+}
+
 impl Match {
     /// All requests.
     pub(crate) fn all() -> Self {
@@ -200,10 +247,10 @@ impl Match {
 }
 
 impl Grant {
-    /// Whether by it a route in `namespace` may name `service`.
-    pub(super) fn lets(&self, namespace: &str, service: &Key) -> bool {
+    /// Whether by it `route` may name `service`.
+    pub(super) fn lets(&self, route: &Route, service: &Key) -> bool {
         self.key.namespace == service.namespace
-            && self.from.iter().any(|known| known == namespace)
+            && self.from.iter().any(|(kind, namespace)| *kind == route.kind && *namespace == route.key.namespace)
             && (self.to_all || self.to.contains(&service.name))
     }
 }

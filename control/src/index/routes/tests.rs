@@ -11,8 +11,9 @@ pub(crate) fn key_in(namespace: &str, name: &str) -> Key {
 }
 
 /// A route that takes every request to `parent` to a backend at port 80; both are services, as `namespace/name`.
-pub(crate) fn route(namespace: &str, name: &str, parent: &Key, backend: &Key) -> HttpRoute {
-    HttpRoute {
+pub(crate) fn route(namespace: &str, name: &str, parent: &Key, backend: &Key) -> Route {
+    Route {
+        kind: RouteKind::Http,
         key: key_in(namespace, name),
         made: 0,
         parents: vec![Parent { service: parent.clone(), port: None, port_name: None }],
@@ -44,7 +45,7 @@ pub(crate) fn to(service: &Key, weight: u32) -> Backend {
 
 /// A grant in `namespace` of all its services to routes in `from`.
 pub(crate) fn grant(namespace: &str, from: &str) -> Grant {
-    Grant { key: key_in(namespace, "grant"), from: vec![from.into()], to: Vec::new(), to_all: true }
+    Grant { key: key_in(namespace, "grant"), from: vec![(RouteKind::Http, from.into())], to: Vec::new(), to_all: true }
 }
 
 fn touched(names: &[&str]) -> Touched {
@@ -55,17 +56,17 @@ fn touched(names: &[&str]) -> Touched {
 fn a_route_touches_its_parents_before_and_after() {
     let mut index = Index::default();
     let first = route("shop", "r", &key("cart"), &key("cart"));
-    assert_eq!(index.apply(Object::HttpRoute(first.clone())), touched(&["cart"]));
-    assert!(index.apply(Object::HttpRoute(first.clone())).is_empty());
+    assert_eq!(index.apply(Object::Route(first.clone())), touched(&["cart"]));
+    assert!(index.apply(Object::Route(first.clone())).is_empty());
     let moved = route("shop", "r", &key("till"), &key("cart"));
-    assert_eq!(index.apply(Object::HttpRoute(moved)), touched(&["cart", "till"]));
-    assert_eq!(index.delete(&(Kind::HttpRoute, first.key)), touched(&["till"]));
+    assert_eq!(index.apply(Object::Route(moved)), touched(&["cart", "till"]));
+    assert_eq!(index.delete(&(Kind::Route(RouteKind::Http), first.key)), touched(&["till"]));
 }
 
 #[test]
 fn a_backend_is_seen_in_the_parents_of_routes_that_lead_to_it() {
     let mut index = Index::default();
-    index.apply(Object::HttpRoute(route("shop", "r", &key("cart"), &key("cart-v2"))));
+    index.apply(Object::Route(route("shop", "r", &key("cart"), &key("cart-v2"))));
     let v2 = || Object::Service(service("cart-v2", "10.96.0.6", Protocol::Auto));
     assert!(index.apply(v2()).contains(&Subject::Service(key("cart"))));
     assert!(index.delete(&v2().identity()).contains(&Subject::Service(key("cart"))));
@@ -76,7 +77,7 @@ fn a_backend_is_seen_in_the_parents_of_routes_that_lead_to_it() {
 fn a_grant_is_seen_in_the_parents_of_routes_that_need_it() {
     let mut index = Index::default();
     let there = key_in("depot", "stock");
-    index.apply(Object::HttpRoute(route("shop", "r", &key("cart"), &there)));
+    index.apply(Object::Route(route("shop", "r", &key("cart"), &there)));
     assert!(index.apply(Object::ReferenceGrant(grant("depot", "other"))).is_empty());
     assert_eq!(index.apply(Object::ReferenceGrant(grant("depot", "shop"))), touched(&["cart"]));
     let narrower = Grant { to: vec!["stock".into()], to_all: false, ..grant("depot", "shop") };
@@ -109,12 +110,40 @@ fn a_route_is_for_the_ports_that_it_names() {
 fn a_consumers_routes_take_the_place_of_the_producers_for_him_alone() {
     let mut index = Index::default();
     let cart = service("cart", "10.96.0.5", Protocol::Auto);
-    index.apply(Object::HttpRoute(route("shop", "ours", &key("cart"), &key("cart"))));
-    index.apply(Object::HttpRoute(route("other", "theirs", &key("cart"), &key("cart"))));
+    index.apply(Object::Route(route("shop", "ours", &key("cart"), &key("cart"))));
+    index.apply(Object::Route(route("other", "theirs", &key("cart"), &key("cart"))));
     let names = |namespace: Option<&str>| -> Vec<&str> {
         index.routes_of(&cart, &cart.ports[0], namespace).iter().map(|route| route.key.name.as_str()).collect()
     };
     assert_eq!((names(Some("shop")), names(Some("third")), names(None)), (vec!["ours"], vec!["ours"], vec!["ours"]));
     assert_eq!(names(Some("other")), ["theirs"]);
     assert_eq!(index.consumers(&cart, &cart.ports[0]), ["other"].into());
+}
+
+#[test]
+fn of_routes_of_several_kinds_the_most_particular_count() {
+    let mut index = Index::default();
+    let cart = service("cart", "10.96.0.5", Protocol::Auto);
+    let http = route("shop", "r", &key("cart"), &key("cart"));
+    let grpc = Route { kind: RouteKind::Grpc, ..http.clone() };
+    index.apply(Object::Route(http.clone()));
+    assert_eq!(index.apply(Object::Route(grpc.clone())), touched(&["cart"]), "one of another kind may have the same name");
+    let theirs = Route { key: key_in("other", "r"), ..http };
+    index.apply(Object::Route(theirs));
+    let kinds = |index: &Index, namespace| -> Vec<RouteKind> {
+        index.routes_of(&cart, &cart.ports[0], Some(namespace)).iter().map(|route| route.kind).collect()
+    };
+    assert_eq!((kinds(&index, "shop"), kinds(&index, "other")), (vec![RouteKind::Grpc], vec![RouteKind::Http]));
+    index.delete(&(Kind::Route(RouteKind::Grpc), grpc.key));
+    assert_eq!(kinds(&index, "shop"), [RouteKind::Http]);
+}
+
+#[test]
+fn a_grant_is_for_a_kind_of_routes() {
+    let mut index = Index::default();
+    let there = key_in("depot", "stock");
+    index.apply(Object::ReferenceGrant(grant("depot", "shop")));
+    let http = route("shop", "r", &key("cart"), &there);
+    assert!(index.may_name(&http, &there));
+    assert!(!index.may_name(&Route { kind: RouteKind::Grpc, ..http }, &there));
 }

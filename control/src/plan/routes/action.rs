@@ -26,8 +26,7 @@ use super::backends;
 use crate::index::{
     Index,
     routes::{
-        Action, Backend, Forward, HeaderChanges, HttpRoute, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite,
-        Rule,
+        Action, Backend, Forward, HeaderChanges, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite, Route, Rule,
     },
 };
 
@@ -45,7 +44,7 @@ pub(super) struct Compiler<'a> {
 
 impl Compiler<'_> {
     /// What becomes of the requests of `wanted`, of `rule`, of `route`.
-    pub(super) fn action(&self, route: &HttpRoute, rule: &Rule, wanted: &Match) -> route::Action {
+    pub(super) fn action(&self, route: &Route, rule: &Rule, wanted: &Match) -> route::Action {
         match &rule.action {
             Action::Forward(forward) => self.forward(route, forward, wanted),
             Action::Redirect(redirect) => route::Action::Redirect(self.redirect(redirect, wanted)),
@@ -53,7 +52,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn forward(&self, route: &HttpRoute, forward: &Forward, wanted: &Match) -> route::Action {
+    fn forward(&self, route: &Route, forward: &Forward, wanted: &Match) -> route::Action {
         let Forward { backends, rewrite: Rewrite { host, path }, mirrors, timeout, try_timeout } = forward;
         let Some(to) = self.destination(route, backends) else { return answer(500) };
         let mut action = RouteAction {
@@ -75,7 +74,7 @@ impl Compiler<'_> {
     }
 
     /// Who gets the requests; `None` when nobody does.
-    fn destination(&self, route: &HttpRoute, backends: &[Backend]) -> Option<ClusterSpecifier> {
+    fn destination(&self, route: &Route, backends: &[Backend]) -> Option<ClusterSpecifier> {
         let shares = backends.iter().filter(|backend| backend.weight > 0);
         let shares: Vec<_> = shares.map(|backend| (self.cluster(route, &backend.to), backend)).collect();
         if let [(Some(cluster), backend)] = &shares[..]
@@ -99,13 +98,13 @@ impl Compiler<'_> {
     }
 
     /// Whoever is to get copies and cannot be found gets none.
-    fn mirror(&self, route: &HttpRoute, Mirror { to, millionths }: &Mirror) -> Option<RequestMirrorPolicy> {
+    fn mirror(&self, route: &Route, Mirror { to, millionths }: &Mirror) -> Option<RequestMirrorPolicy> {
         let part = FractionalPercent { numerator: *millionths, denominator: DenominatorType::Million.into() };
         let of = (*millionths < WHOLE).then_some(RuntimeFractionalPercent { default_value: Some(part) });
         Some(RequestMirrorPolicy { cluster: self.cluster(route, to)?, runtime_fraction: of })
     }
 
-    fn cluster(&self, route: &HttpRoute, to: &Reference) -> Option<String> {
+    fn cluster(&self, route: &Route, to: &Reference) -> Option<String> {
         backends::resolve(self.index, route, to).ok()
     }
 

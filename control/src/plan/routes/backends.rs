@@ -4,7 +4,7 @@ use wire::names;
 
 use crate::index::{
     Index,
-    routes::{HttpRoute, Reference},
+    routes::{Reference, Route},
 };
 
 /// Why nobody is.
@@ -19,7 +19,7 @@ pub(super) enum Unresolved {
 }
 
 /// The cluster that `to`, in `route`, means.
-pub(super) fn resolve(index: &Index, route: &HttpRoute, to: &Reference) -> Result<String, Unresolved> {
+pub(super) fn resolve(index: &Index, route: &Route, to: &Reference) -> Result<String, Unresolved> {
     let Reference::Service(key, port) = to else { return Err(Unresolved::InvalidKind) };
     // Before it is looked for: whoever may not name it is not told whether it exists.
     if !index.may_name(route, key) {

@@ -1,5 +1,6 @@
 //! Which requests a match is for, in xDS's words.
 
+use regex::escape;
 use wire::envoy::{
     config::route::v3::{
         HeaderMatcher, QueryParameterMatcher, RouteMatch, header_matcher::HeaderMatchSpecifier,
@@ -8,7 +9,7 @@ use wire::envoy::{
     r#type::matcher::v3::{RegexMatcher, StringMatcher, string_matcher::MatchPattern},
 };
 
-use crate::index::routes::{Match, PathMatch, ValueMatch};
+use crate::index::routes::{CallMatch, Match, PathMatch, ValueMatch};
 
 /// The requests of `wanted`. When its prefix is to be taken away, what is left must begin with a slash: the path that is nothing
 /// but the prefix is a match of its own then.
@@ -37,8 +38,29 @@ pub(super) fn of(wanted: &Match, takes_prefix_away: bool) -> Vec<RouteMatch> {
         }
         PathMatch::Prefix(prefix) => vec![PathSpecifier::PathSeparatedPrefix(prefix.clone())],
         PathMatch::Regex(regex) => vec![PathSpecifier::SafeRegex(RegexMatcher { regex: regex.clone() })],
+        PathMatch::Call(call) => vec![path_of(call)],
     };
     paths.into_iter().map(|path| RouteMatch { path_specifier: Some(path), ..found.clone() }).collect()
+}
+
+/// The path of a call is its service and its method (the gRPC protocol over HTTP/2).
+fn path_of(CallMatch { service, method }: &CallMatch) -> PathSpecifier {
+    let expression = |part: &Option<ValueMatch>| match part {
+        None => String::from("[^/]+"),
+        Some(ValueMatch::Exact(name)) => escape(name),
+        Some(ValueMatch::Regex(regex)) => format!("(?:{regex})"),
+    };
+    match (service, method) {
+        (None, None) => PathSpecifier::Prefix(String::from("/")),
+        (Some(ValueMatch::Exact(service)), Some(ValueMatch::Exact(method))) => {
+            PathSpecifier::Path(format!("/{service}/{method}"))
+        }
+        (Some(ValueMatch::Exact(service)), None) => PathSpecifier::Prefix(format!("/{service}/")),
+        _ => {
+            let regex = format!("/{}/{}", expression(service), expression(method));
+            PathSpecifier::SafeRegex(RegexMatcher { regex })
+        }
+    }
 }
 
 fn text(value: &ValueMatch) -> StringMatcher {

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A port without routes has one that takes every request to the port's own cluster. With routes, what none of them is for is
-//! answered 404. Source: `HTTPRoute` of the Gateway API, and GEP-1426 for routes of services.
+//! answered 404. Source: `HTTPRoute` and `GRPCRoute` of the Gateway API, and GEP-1294 for routes of services.
 
 mod action;
 mod backends;
@@ -18,7 +18,7 @@ mod order;
 mod status;
 
 use wire::envoy::config::route::v3::{
-    Route, RouteAction, RouteConfiguration, VirtualHost, route, route_action::ClusterSpecifier,
+    self as xds, RouteAction, RouteConfiguration, VirtualHost, route, route_action::ClusterSpecifier,
 };
 
 pub(crate) use status::conditions;
@@ -33,7 +33,8 @@ pub(super) fn configuration(index: &Index, viewer: Option<&Key>, name: &str, tar
         Target::Service(service, port) => {
             let found = index.routes_of(service, port, viewer.map(|viewer| viewer.namespace.as_str()));
             let compiler = Compiler { index, port: port.port };
-            let compiled: Vec<Route> = order::of(&found).iter().flat_map(|candidate| compile(&compiler, candidate)).collect();
+            let compiled: Vec<xds::Route> =
+                order::of(&found).iter().flat_map(|candidate| compile(&compiler, candidate)).collect();
             if found.is_empty() { vec![straight_to(name)] } else { with_an_end(compiled) }
         }
         Target::Pod(..) => vec![straight_to(name)],
@@ -43,26 +44,26 @@ pub(super) fn configuration(index: &Index, viewer: Option<&Key>, name: &str, tar
 }
 
 /// Every request, to one cluster.
-fn straight_to(cluster: &str) -> Route {
+fn straight_to(cluster: &str) -> xds::Route {
     let to = RouteAction { cluster_specifier: Some(ClusterSpecifier::Cluster(cluster.to_owned())), ..Default::default() };
     for_all(route::Action::Route(to))
 }
 
 /// `routes`, and 404 for what none of them is for.
-fn with_an_end(mut routes: Vec<Route>) -> Vec<Route> {
+fn with_an_end(mut routes: Vec<xds::Route>) -> Vec<xds::Route> {
     routes.push(for_all(action::answer(404)));
     routes
 }
 
-fn for_all(action: route::Action) -> Route {
-    Route { r#match: matches::of(&Match::all(), false).pop(), action: Some(action), ..Default::default() }
+fn for_all(action: route::Action) -> xds::Route {
+    xds::Route { r#match: matches::of(&Match::all(), false).pop(), action: Some(action), ..Default::default() }
 }
 
 /// One match of one rule: more than one route where a prefix is taken away.
-fn compile(compiler: &Compiler<'_>, candidate: &Candidate<'_>) -> Vec<Route> {
+fn compile(compiler: &Compiler<'_>, candidate: &Candidate<'_>) -> Vec<xds::Route> {
     let Candidate { route, rule, wanted, .. } = candidate;
     let takes_prefix_away = action::takes_prefix_away(rule);
-    let compiled = Route {
+    let compiled = xds::Route {
         name: rule.name.clone(),
         action: Some(compiler.action(route, rule, wanted)),
         request_headers_to_add: action::additions(&rule.request),
@@ -71,7 +72,7 @@ fn compile(compiler: &Compiler<'_>, candidate: &Candidate<'_>) -> Vec<Route> {
         response_headers_to_remove: rule.response.remove.clone(),
         ..Default::default()
     };
-    let with = |found| Route { r#match: Some(found), ..compiled.clone() };
+    let with = |found| xds::Route { r#match: Some(found), ..compiled.clone() };
     matches::of(wanted, takes_prefix_away).into_iter().map(with).collect()
 }
 

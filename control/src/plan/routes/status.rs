@@ -3,8 +3,8 @@
 
 use super::backends::{Unresolved, resolve};
 use crate::index::{
-    Index,
-    routes::{HttpRoute, Parent, Reference, Rule},
+    Index, Service, ServicePort,
+    routes::{Parent, Reference, Route, RouteKind, Rule},
 };
 
 /// One condition.
@@ -18,27 +18,39 @@ pub(crate) struct Condition {
 }
 
 /// What is true of `route` at one of its parents.
-pub(crate) fn conditions(index: &Index, route: &HttpRoute, parent: &Parent) -> Vec<Condition> {
+pub(crate) fn conditions(index: &Index, route: &Route, parent: &Parent) -> Vec<Condition> {
     let mut conditions = vec![accepted(index, route, parent), references_resolved(index, route)];
     conditions.extend(partially_invalid(route));
     conditions
 }
 
-fn accepted(index: &Index, route: &HttpRoute, parent: &Parent) -> Condition {
+fn accepted(index: &Index, route: &Route, parent: &Parent) -> Condition {
     let condition = |holds, reason, message| Condition { kind: "Accepted", holds, reason, message };
-    let has_port = |service: &crate::index::Service| service.ports.iter().any(|port| parent.is(service, port));
-    match index.service(&parent.service) {
-        None => condition(false, "NoMatchingParent", format!("there is no Service {}", parent.service)),
-        Some(service) if !has_port(service) => {
-            condition(false, "NoMatchingParent", format!("Service {} has no such port", parent.service))
-        }
-        Some(_) if route.rules.iter().all(is_invalid) => condition(false, "UnsupportedValue", mistakes(route)),
-        Some(_) => condition(true, "Accepted", String::new()),
+    let Some(service) = index.service(&parent.service) else {
+        return condition(false, "NoMatchingParent", format!("there is no Service {}", parent.service));
+    };
+    let ports: Vec<&ServicePort> = service.ports.iter().filter(|port| parent.is(service, port)).collect();
+    if ports.is_empty() {
+        return condition(false, "NoMatchingParent", format!("Service {} has no such port", parent.service));
     }
+    if !route.rules.is_empty() && route.rules.iter().all(is_invalid) {
+        return condition(false, "UnsupportedValue", mistakes(route));
+    }
+    let others: Vec<(u16, RouteKind)> =
+        ports.iter().filter_map(|port| Some((port.port, displaced(index, route, service, port)?))).collect();
+    let message: Vec<String> = others.iter().map(|(port, kind)| format!("port {port} is left to its {}s", kind.word())).collect();
+    let holds = others.len() < ports.len();
+    condition(holds, if holds { "Accepted" } else { "Conflicted" }, message.join("; "))
+}
+
+/// The kind that counts at a port in place of the route's.
+fn displaced(index: &Index, route: &Route, service: &Service, port: &ServicePort) -> Option<RouteKind> {
+    let counting = index.routes_written_in(&route.key.namespace, service, port).first()?.kind;
+    (counting != route.kind).then_some(counting)
 }
 
 /// There only when it holds.
-fn partially_invalid(route: &HttpRoute) -> Option<Condition> {
+fn partially_invalid(route: &Route) -> Option<Condition> {
     let invalid: Vec<String> =
         (1..).zip(&route.rules).filter(|(_, rule)| is_invalid(rule)).map(|(number, _): (usize, _)| number.to_string()).collect();
     if invalid.is_empty() || invalid.len() == route.rules.len() {
@@ -52,11 +64,11 @@ fn is_invalid(rule: &Rule) -> bool {
     !rule.mistakes.is_empty()
 }
 
-fn mistakes(route: &HttpRoute) -> String {
+fn mistakes(route: &Route) -> String {
     route.rules.iter().flat_map(|rule| &rule.mistakes).map(String::as_str).collect::<Vec<_>>().join("; ")
 }
 
-fn references_resolved(index: &Index, route: &HttpRoute) -> Condition {
+fn references_resolved(index: &Index, route: &Route) -> Condition {
     let condition = |holds, reason, message| Condition { kind: "ResolvedRefs", holds, reason, message };
     let first = route.references().find_map(|to| Some((to, resolve(index, route, to).err()?)));
     let Some((to, why)) = first else { return condition(true, "ResolvedRefs", String::new()) };
@@ -90,7 +102,7 @@ mod tests {
         index
     }
 
-    fn told(route: &HttpRoute) -> Vec<(&'static str, bool, &'static str)> {
+    fn told(route: &Route) -> Vec<(&'static str, bool, &'static str)> {
         let conditions = conditions(&shop(), route, &route.parents[0]);
         conditions.into_iter().map(|condition| (condition.kind, condition.holds, condition.reason)).collect()
     }
@@ -98,7 +110,7 @@ mod tests {
     const RESOLVED: (&str, bool, &str) = ("ResolvedRefs", true, "ResolvedRefs");
     const ACCEPTED: (&str, bool, &str) = ("Accepted", true, "Accepted");
 
-    fn plain() -> HttpRoute {
+    fn plain() -> Route {
         route("shop", "r", &key("cart"), &key("cart"))
     }
 
@@ -108,20 +120,43 @@ mod tests {
         let other_port = Parent { port: Some(81), ..plain().parents.remove(0) };
         let nobody = Parent { service: key("gone"), ..other_port.clone() };
         for parent in [other_port, nobody] {
-            let route = HttpRoute { parents: vec![parent], ..plain() };
+            let route = Route { parents: vec![parent], ..plain() };
             assert_eq!(told(&route), [("Accepted", false, "NoMatchingParent"), RESOLVED]);
         }
+    }
+
+    #[test]
+    fn of_routes_of_two_kinds_one_counts_at_a_port() {
+        let mut index = shop();
+        let grpc = Route { kind: RouteKind::Grpc, ..plain() };
+        index.apply(Object::Route(plain()));
+        let accepted = |index: &Index, route: &Route| {
+            let Condition { holds, reason, message, .. } = conditions(index, route, &route.parents[0]).remove(0);
+            (holds, reason, message)
+        };
+        assert_eq!(accepted(&index, &plain()), (true, "Accepted", String::new()));
+        index.apply(Object::Route(grpc.clone()));
+        assert_eq!(accepted(&index, &grpc), (true, "Accepted", String::new()));
+        assert_eq!(accepted(&index, &plain()), (false, "Conflicted", "port 80 is left to its GRPCRoutes".into()));
+        let mut cart = service("cart", "10.96.0.5", Protocol::Http);
+        cart.ports.push(ServicePort { name: "more".into(), port: 81, protocol: Protocol::Http });
+        index.apply(Object::Service(cart));
+        let one_port = Parent { port: Some(80), ..grpc.parents[0].clone() };
+        index.apply(Object::Route(Route { parents: vec![one_port], ..grpc }));
+        assert_eq!(accepted(&index, &plain()), (true, "Accepted", "port 80 is left to its GRPCRoutes".into()));
+        let theirs = Route { key: key_in("other", "r"), ..plain() };
+        assert_eq!(accepted(&index, &theirs), (true, "Accepted", String::new()), "a consumer's are not the producer's");
     }
 
     #[test]
     fn rules_that_mean_nothing_are_told_as_long_as_others_mean_something() {
         let all = || vec![Match::all()];
         let bad = Rule { mistakes: vec!["spec.rules[1]: odd".into()], ..rule(all(), Vec::new()) };
-        let some = HttpRoute { rules: vec![rule(all(), vec![to(&key("cart"), 1)]), bad.clone()], ..plain() };
+        let some = Route { rules: vec![rule(all(), vec![to(&key("cart"), 1)]), bad.clone()], ..plain() };
         assert_eq!(told(&some), [ACCEPTED, RESOLVED, ("PartiallyInvalid", true, "UnsupportedValue")]);
         let message = partially_invalid(&some).unwrap().message;
         assert_eq!(message, "Dropped Rule 2: spec.rules[1]: odd");
-        let none = HttpRoute { rules: vec![bad], ..plain() };
+        let none = Route { rules: vec![bad], ..plain() };
         assert_eq!(told(&none), [("Accepted", false, "UnsupportedValue"), RESOLVED]);
     }
 
@@ -137,7 +172,7 @@ mod tests {
             (Reference::Service(key_in("depot", "gone"), Some(80)), "RefNotPermitted"),
         ] {
             let backend = crate::index::routes::Backend { to: named.clone(), ..to(&key("cart"), 0) };
-            let route = HttpRoute { rules: vec![rule(vec![Match::all()], vec![backend])], ..plain() };
+            let route = Route { rules: vec![rule(vec![Match::all()], vec![backend])], ..plain() };
             assert_eq!(told(&route), [ACCEPTED, ("ResolvedRefs", false, reason)], "{named:?}");
         }
     }

@@ -16,7 +16,7 @@ use wire::{
                 route_match::PathSpecifier,
             },
         },
-        r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern},
+        r#type::matcher::v3::{RegexMatcher, StringMatcher, string_matcher::MatchPattern},
     },
     names,
 };
@@ -26,8 +26,8 @@ use crate::{
     index::{
         Object, Protocol, Subject,
         routes::{
-            Action, Backend, Forward, HeaderChanges, HttpRoute, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite,
-            Rule, ValueMatch,
+            Action, Backend, CallMatch, Forward, HeaderChanges, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite,
+            Route, RouteKind, Rule, ValueMatch,
             tests::{grant, key_in, route as route_to, rule, to},
         },
         tests::{key, service},
@@ -38,18 +38,18 @@ use crate::{
 const CART: &str = "cart.shop.svc.cluster.local:80";
 const V2: &str = "cart-v2.shop.svc.cluster.local:80";
 
-fn shop(routes: impl IntoIterator<Item = HttpRoute>) -> Index {
+fn shop(routes: impl IntoIterator<Item = Route>) -> Index {
     let mut index = Index::default();
     for (name, address) in [("cart", "10.96.0.5"), ("cart-v2", "10.96.0.6")] {
         index.apply(Object::Service(service(name, address, Protocol::Http)));
     }
     for route in routes {
-        index.apply(Object::HttpRoute(route));
+        index.apply(Object::Route(route));
     }
     index
 }
 
-fn told(index: &Index, namespace: &str) -> Vec<Route> {
+fn told(index: &Index, namespace: &str) -> Vec<xds::Route> {
     let target = Target::behind(index, CART).unwrap();
     let mut configuration = configuration(index, Some(&key_in(namespace, "caller")), CART, &target);
     assert_eq!((configuration.name.as_str(), configuration.virtual_hosts.len()), (CART, 1));
@@ -57,11 +57,11 @@ fn told(index: &Index, namespace: &str) -> Vec<Route> {
 }
 
 /// A route of cart with one rule, and what its requests are told becomes of them.
-fn becomes(rule: Rule) -> Route {
-    told(&shop([HttpRoute { rules: vec![rule], ..route_to("shop", "r", &key("cart"), &key("cart")) }]), "shop").remove(0)
+fn becomes(rule: Rule) -> xds::Route {
+    told(&shop([Route { rules: vec![rule], ..route_to("shop", "r", &key("cart"), &key("cart")) }]), "shop").remove(0)
 }
 
-fn forward(route: &Route) -> RouteAction {
+fn forward(route: &xds::Route) -> RouteAction {
     match &route.action {
         Some(route::Action::Route(forward)) => forward.clone(),
         other => panic!("not forwarded: {other:?}"),
@@ -72,7 +72,7 @@ fn forwarding(forward: Forward) -> Rule {
     Rule { action: Action::Forward(forward), ..rule(vec![Match::all()], Vec::new()) }
 }
 
-fn fails(route: &Route) -> bool {
+fn fails(route: &xds::Route) -> bool {
     route.action == Some(route::Action::DirectResponse(DirectResponseAction { status: 500 }))
 }
 
@@ -107,6 +107,52 @@ fn a_consumer_is_told_his_own_routes_and_nobody_else_is() {
     assert_eq!((view("shop"), view("third")), (None, None));
     assert_eq!(view("other"), Some(View::Namespace("other".into())));
     assert_eq!(super::super::subject(Some(&key_in("other", "caller")), Kind::Route, CART), Some(Subject::Service(key("cart"))));
+}
+
+fn call(service: Option<ValueMatch>, method: Option<ValueMatch>) -> Match {
+    Match { path: PathMatch::Call(CallMatch { service, method }), ..Match::all() }
+}
+
+fn exact(text: &str) -> Option<ValueMatch> {
+    Some(ValueMatch::Exact(text.into()))
+}
+
+#[test]
+fn calls_of_grpc_are_paths() {
+    let regex = |text: &str| Some(ValueMatch::Regex(text.into()));
+    let expression = |text: &str| PathSpecifier::SafeRegex(RegexMatcher { regex: text.into() });
+    for (wanted, expected) in [
+        (call(exact("shop.Cart"), exact("Add")), PathSpecifier::Path("/shop.Cart/Add".into())),
+        (call(exact("shop.Cart"), None), PathSpecifier::Prefix("/shop.Cart/".into())),
+        (call(None, exact("Add")), expression("/[^/]+/Add")),
+        (call(regex("shop|depot"), exact("a.b")), expression(r"/(?:shop|depot)/a\.b")),
+        (call(regex(".*"), regex("A.*")), expression("/(?:.*)/(?:A.*)")),
+    ] {
+        assert_eq!(matches::of(&wanted, false)[0].path_specifier, Some(expected));
+    }
+}
+
+/// Source: `GRPCRouteRule.matches`.
+#[test]
+fn calls_are_tried_by_service_and_method_and_header_fields() {
+    let mut all = vec![
+        Match { headers: vec![("x".into(), ValueMatch::Exact("1".into()))], ..call(exact("shop.Cart"), exact("Add")) },
+        call(exact("shop.Cart"), exact("Add")),
+        call(exact("shop.Cart"), None),
+        call(exact("a.B"), exact("LongerThanAdd")),
+        call(None, exact("Add")),
+        Match::all(),
+    ];
+    let expected = all.clone();
+    all.reverse();
+    let made = |matches: Vec<Match>| Route {
+        kind: RouteKind::Grpc,
+        rules: vec![rule(matches, Vec::new())],
+        ..route_to("shop", "r", &key("cart"), &key("cart"))
+    };
+    let route = made(all);
+    let tried: Vec<Match> = order::of(&[&route]).iter().map(|candidate| candidate.wanted.clone()).collect();
+    assert_eq!(tried, expected);
 }
 
 #[test]
@@ -282,7 +328,7 @@ fn a_prefix_is_replaced_by_whole_elements() {
             matches: vec![prefix(wanted)],
             ..forwarding(Forward { backends: vec![to(&key("cart"), 1)], rewrite, ..Forward::default() })
         };
-        let routes = told(&shop([HttpRoute { rules: vec![rule], ..route_to("shop", "r", &key("cart"), &key("cart")) }]), "shop");
+        let routes = told(&shop([Route { rules: vec![rule], ..route_to("shop", "r", &key("cart"), &key("cart")) }]), "shop");
         let call = Call { path, ..Call::default() };
         let first = routes.iter().find(|route| call.is_for(route.r#match.as_ref().unwrap())).unwrap();
         let matched = match first.r#match.as_ref().unwrap().path_specifier.as_ref().unwrap() {
@@ -347,13 +393,13 @@ fn is(text: &StringMatcher, value: &str) -> bool {
 }
 
 /// A match, of a rule, of a route.
-type Wanted<'a> = (&'a HttpRoute, usize, &'a Match);
+type Wanted<'a> = (&'a Route, usize, &'a Match);
 
 /// Of what the more counts, and how much of it a match has.
 type Criterion = Box<dyn Fn(&Wanted<'_>) -> i64>;
 
 /// As the Gateway API reads what is written: one criterion after the other, each taken only by those that are left.
-fn chosen<'a>(call: &Call, routes: &'a [HttpRoute]) -> Option<&'a str> {
+fn chosen<'a>(call: &Call, routes: &'a [Route]) -> Option<&'a str> {
     let value = |wanted: &ValueMatch, found: Option<&&str>| match (wanted, found) {
         (_, None) => false,
         (ValueMatch::Exact(text), Some(found)) => text == found,
@@ -365,6 +411,7 @@ fn chosen<'a>(call: &Call, routes: &'a [HttpRoute]) -> Option<&'a str> {
             PathMatch::Exact(path) => path == call.path,
             PathMatch::Prefix(prefix) => elements(call.path).starts_with(&elements(prefix)),
             PathMatch::Regex(regex) => REGEXES[regex.as_str()].is_match(call.path),
+            PathMatch::Call(_) => panic!("none of these is of gRPC"),
         };
         path && wanted.method.as_ref().is_none_or(|method| method == call.method)
             && wanted.headers.iter().all(|(name, wanted)| value(wanted, call.headers.get(name.as_str())))
@@ -422,7 +469,7 @@ fn any_match() -> impl Strategy<Value = Match> {
 /// A rule: its matches, and whether it takes their prefixes away, if that is what all of them are.
 type Drawn = (Vec<Match>, bool);
 
-fn any_routes() -> impl Strategy<Value = Vec<HttpRoute>> {
+fn any_routes() -> impl Strategy<Value = Vec<Route>> {
     let rules = prop::collection::vec((prop::collection::vec(any_match(), 1..3), any::<bool>()), 1..4);
     prop::collection::vec((0..2_i64, rules), 1..4).prop_map(|routes| {
         let route = |(name, (made, rules)): (&str, (i64, Vec<Drawn>))| {
@@ -433,7 +480,7 @@ fn any_routes() -> impl Strategy<Value = Vec<HttpRoute>> {
                 Rule { name: format!("{name}-{number}"), matches, ..forwarding(forward) }
             };
             let rules = rules.into_iter().enumerate().map(rule).collect();
-            HttpRoute { made, rules, ..route_to("shop", name, &key("cart"), &key("cart")) }
+            Route { made, rules, ..route_to("shop", name, &key("cart"), &key("cart")) }
         };
         ["r", "q", "r-2"].into_iter().zip(routes).map(route).collect()
     })

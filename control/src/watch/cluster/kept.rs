@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::index::{Change, Identity, Key, Kind, Object};
+use crate::index::{Change, Identity, Key, Kind, Object, routes::RouteKind};
 
 /// What is said of an object, or of all of a kind.
 #[derive(Debug)]
@@ -18,14 +18,15 @@ pub(super) enum Said {
 }
 
 /// Kinds that are followed.
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::Service,
     Kind::Slice,
     Kind::Pod,
     Kind::Node,
     Kind::Namespace,
     Kind::PeerAuthentication,
-    Kind::HttpRoute,
+    Kind::Route(RouteKind::Grpc),
+    Kind::Route(RouteKind::Http),
     Kind::ReferenceGrant,
 ];
 

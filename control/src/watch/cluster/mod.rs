@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 use self::kept::{Kept, Said};
 use super::Watched;
 use crate::{
-    index::{Identity, Kind, Object},
+    index::{Identity, Kind, Object, routes::RouteKind},
     manifest::{policies, routes},
     metrics::Metrics,
     state::State,
@@ -86,6 +86,7 @@ fn events(client: Client) -> BoxStream<'static, Said> {
     };
     let peers = optional(policies::GROUP, policies::VERSION, "PeerAuthentication");
     let http_routes = optional(routes::GROUP, "v1", "HTTPRoute");
+    let grpc_routes = optional(routes::GROUP, "v1", "GRPCRoute");
     let grants = optional(routes::GROUP, "v1beta1", "ReferenceGrant");
     futures_util::stream::select_all([
         of_kind(services, Kind::Service, objects::service, |service| &service.metadata),
@@ -94,7 +95,8 @@ fn events(client: Client) -> BoxStream<'static, Said> {
         of_kind(nodes, Kind::Node, |node| objects::node(&node.metadata), |node| &node.metadata),
         of_kind(namespaces, Kind::Namespace, |space| objects::namespace(&space.metadata), |space| &space.metadata),
         of_kind(peers, Kind::PeerAuthentication, objects::peer_authentication, |found| &found.metadata),
-        of_kind(http_routes, Kind::HttpRoute, objects::http_route, |found| &found.metadata),
+        of_kind(http_routes, Kind::Route(RouteKind::Http), objects::http_route, |found| &found.metadata),
+        of_kind(grpc_routes, Kind::Route(RouteKind::Grpc), objects::grpc_route, |found| &found.metadata),
         of_kind(grants, Kind::ReferenceGrant, objects::grant, |found| &found.metadata),
     ])
     .boxed()

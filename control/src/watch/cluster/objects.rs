@@ -144,7 +144,14 @@ pub(super) fn peer_authentication(object: &DynamicObject) -> Option<Object> {
 pub(super) fn http_route(object: &DynamicObject) -> Option<Object> {
     let key = key(&object.metadata);
     let spec = spec(object, &key)?;
-    Some(Object::HttpRoute(routes::http_route(key, made(object), &spec).0))
+    Some(Object::Route(routes::http_route(key, made(object), &spec).0))
+}
+
+/// A route of calls.
+pub(super) fn grpc_route(object: &DynamicObject) -> Option<Object> {
+    let key = key(&object.metadata);
+    let spec = spec(object, &key)?;
+    Some(Object::Route(routes::grpc_route(key, made(object), &spec).0))
 }
 
 /// A grant.
@@ -332,7 +339,7 @@ mod tests {
             )
         };
         let parent = json!({ "group": "", "kind": "Service", "name": "cart" });
-        let Some(Object::HttpRoute(route)) = http_route(&object(json!({ "parentRefs": [parent] }))) else { panic!("no route") };
+        let Some(Object::Route(route)) = http_route(&object(json!({ "parentRefs": [parent] }))) else { panic!("no route") };
         assert_eq!((route.key.to_string().as_str(), route.made, route.parents.len()), ("shop/r", 60, 1));
         let granted = json!({ "to": [{ "group": "", "kind": "Service" }] });
         assert!(matches!(grant(&object(granted)), Some(Object::ReferenceGrant(grant)) if grant.to_all));

@@ -5,44 +5,85 @@ use regex::RegexBuilder;
 
 use super::Mistake;
 use crate::{
-    index::routes::{Match, PathMatch, ValueMatch},
-    manifest::routes::{self, PathMatch as SaidPath, ValueMatch as SaidValue},
+    index::routes::{CallMatch, Match, PathMatch, ValueMatch},
+    manifest::routes::{self, GrpcMatch, MethodMatch, PathMatch as SaidPath, ValueMatch as SaidValue},
 };
 
 /// A regular expression that becomes larger than this is none: proxies hold it, too.
 const REGEX_BYTES: usize = 1 << 20;
 
 /// The requests of `said`, which stands at `field`; `None` when something in it means nothing.
-pub(super) fn read(said: &routes::Match, field: &str, mistakes: &mut Vec<Mistake>) -> Option<Match> {
-    let before = mistakes.len();
-    let mut wrong = |at: &str, what: String| mistakes.push(Mistake { field: format!("{field}.{at}"), what });
-    let path = said.path.as_ref().map_or(Ok(Match::all().path), path).map_err(|what| wrong("path", what)).ok();
-    let mut values = |at: &str, all: &[SaidValue], name: fn(&str) -> Result<String, String>| {
+pub(super) fn http(said: &routes::Match, field: &str, mistakes: &mut Vec<Mistake>) -> Option<Match> {
+    let mut reading = Reading { field, mistakes, is_whole: true };
+    let path = reading.or_wrong("path", said.path.as_ref().map_or(Ok(Match::all().path), path));
+    let headers = reading.values("headers", &said.headers, header_name);
+    let query = reading.values("queryParams", &said.query_params, |name| Ok(name.to_owned()));
+    let method = said.method.as_deref().map(method).transpose();
+    let method = reading.or_wrong("method", method);
+    reading.is_whole.then_some(Match { path: path?, headers, query, method: method? })
+}
+
+/// The calls of `said`.
+pub(super) fn grpc(said: &GrpcMatch, field: &str, mistakes: &mut Vec<Mistake>) -> Option<Match> {
+    let mut reading = Reading { field, mistakes, is_whole: true };
+    let call = reading.or_wrong("method", said.method.as_ref().map_or(Ok(Match::all().path), call));
+    let headers = reading.values("headers", &said.headers, header_name);
+    reading.is_whole.then_some(Match { path: call?, headers, ..Match::all() })
+}
+
+struct Reading<'a> {
+    field: &'a str,
+    mistakes: &'a mut Vec<Mistake>,
+    /// Whether everything in it has a meaning so far.
+    is_whole: bool,
+}
+
+impl Reading<'_> {
+    fn or_wrong<T>(&mut self, at: &str, read: Result<T, String>) -> Option<T> {
+        let wrong = |what| {
+            self.is_whole = false;
+            self.mistakes.push(Mistake { field: format!("{}.{at}", self.field), what });
+        };
+        read.map_err(wrong).ok()
+    }
+
+    fn values(&mut self, at: &str, all: &[SaidValue], name: fn(&str) -> Result<String, String>) -> Vec<(String, ValueMatch)> {
         let mut read: Vec<(String, ValueMatch)> = Vec::new();
         for (number, said) in all.iter().enumerate() {
-            match name(&said.name).and_then(|name| Ok((name, value(said)?))) {
-                // Of two with one name the first counts.
-                Ok((name, value)) => {
-                    if !read.iter().any(|(known, _)| *known == name) {
-                        read.push((name, value));
-                    }
-                }
-                Err(what) => wrong(&format!("{at}[{number}]"), what),
-            }
+            let pair = name(&said.name).and_then(|name| Ok((name, value(said.kind.as_deref(), &said.value)?)));
+            // Of two with one name the first counts.
+            let new =
+                self.or_wrong(&format!("{at}[{number}]"), pair).filter(|(name, _)| !read.iter().any(|(known, _)| known == name));
+            read.extend(new);
         }
         read
+    }
+}
+
+fn method(said: &str) -> Result<String, String> {
+    let read = Method::from_bytes(said.as_bytes());
+    read.map(|_| said.to_owned()).map_err(|_| format!("`{said}` is not a method"))
+}
+
+/// Source: `GRPCMethodMatch`: an empty text is none, and one of the two must be said.
+fn call(MethodMatch { kind, service, method }: &MethodMatch) -> Result<PathMatch, String> {
+    let part = |said: &Option<String>| {
+        let said = said.as_deref().filter(|said| !said.is_empty());
+        let read = said.map(|said| match value(kind.as_deref(), said)? {
+            ValueMatch::Exact(name) if !is_name(&name) => Err(format!("`{name}` is not the name of a service or method")),
+            read => Ok(read),
+        });
+        read.transpose()
     };
-    let headers = values("headers", &said.headers, header_name);
-    let query = values("queryParams", &said.query_params, |name| Ok(name.to_owned()));
-    let method = said.method.as_ref().map(|method| {
-        let is_one = Method::from_bytes(method.as_bytes()).is_ok();
-        if !is_one {
-            wrong("method", format!("`{method}` is not a method"));
-        }
-        method.clone()
-    });
-    let read = Match { path: path?, headers, query, method };
-    (mistakes.len() == before).then_some(read)
+    match (part(service)?, part(method)?) {
+        (None, None) => Err(String::from("neither a service nor a method is named")),
+        (service, method) => Ok(PathMatch::Call(CallMatch { service, method })),
+    }
+}
+
+/// Letters, digits, underscores, and the dots between packages: nothing that would be another path.
+fn is_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.')
 }
 
 fn path(said: &SaidPath) -> Result<PathMatch, String> {
@@ -59,10 +100,10 @@ fn path(said: &SaidPath) -> Result<PathMatch, String> {
     }
 }
 
-fn value(said: &SaidValue) -> Result<ValueMatch, String> {
-    match said.kind.as_deref() {
-        None | Some("Exact") => Ok(ValueMatch::Exact(said.value.clone())),
-        Some("RegularExpression") => regex(&said.value).map(ValueMatch::Regex),
+fn value(kind: Option<&str>, text: &str) -> Result<ValueMatch, String> {
+    match kind {
+        None | Some("Exact") => Ok(ValueMatch::Exact(text.to_owned())),
+        Some("RegularExpression") => regex(text).map(ValueMatch::Regex),
         Some(other) => Err(format!("`{other}` is not known: expected Exact or RegularExpression")),
     }
 }

@@ -11,25 +11,40 @@ use super::mistake::Mistake;
 use crate::{
     index::{
         Key,
-        routes::{Grant, HttpRoute, Parent},
+        routes::{Grant, Parent, Route, RouteKind, Rule},
     },
-    manifest::routes::{GROUP, HttpRouteSpec, ParentReference, ReferenceGrantSpec, Rule},
+    manifest::routes::{self, GROUP, GrpcRouteSpec, HttpRouteSpec, ParentReference, ReferenceGrantSpec},
 };
 
-/// What `spec` says, and what in it means nothing.
-pub(super) fn http_route(key: Key, made: i64, spec: &HttpRouteSpec) -> (HttpRoute, Vec<Mistake>) {
+/// What the `spec` of an `HTTPRoute` says, and what in it means nothing.
+pub(super) fn http_route(key: Key, made: i64, spec: &HttpRouteSpec) -> (Route, Vec<Mistake>) {
     // Source: the default of `rules`.
-    let everything = [Rule::default()];
+    let everything = [routes::Rule::default()];
     let rules = if spec.rules.is_empty() { &everything[..] } else { &spec.rules };
-    let mut mistakes = Vec::new();
-    let rules = rules.iter().enumerate().map(|(number, said)| {
-        let (rule, of_rule) = rule::read(&key.namespace, said, &format!("spec.rules[{number}]"));
-        mistakes.extend(of_rule);
-        rule
-    });
-    let rules = rules.collect();
-    let parents = spec.parent_refs.iter().filter_map(|said| parent(&key.namespace, said)).collect();
-    (HttpRoute { key, made, parents, rules }, mistakes)
+    let read = rules.iter().enumerate().map(|(number, said)| rule::http(&key.namespace, said, &field(number)));
+    route(RouteKind::Http, made, &spec.parent_refs, read.collect(), key)
+}
+
+/// What that of a `GRPCRoute` says.
+pub(super) fn grpc_route(key: Key, made: i64, spec: &GrpcRouteSpec) -> (Route, Vec<Mistake>) {
+    let read = spec.rules.iter().enumerate().map(|(number, said)| rule::grpc(&key.namespace, said, &field(number)));
+    route(RouteKind::Grpc, made, &spec.parent_refs, read.collect(), key)
+}
+
+fn field(number: usize) -> String {
+    format!("spec.rules[{number}]")
+}
+
+fn route(
+    kind: RouteKind,
+    made: i64,
+    parents: &[ParentReference],
+    read: Vec<(Rule, Vec<Mistake>)>,
+    key: Key,
+) -> (Route, Vec<Mistake>) {
+    let (rules, mistakes): (_, Vec<_>) = read.into_iter().unzip();
+    let parents = parents.iter().filter_map(|said| parent(&key.namespace, said)).collect();
+    (Route { kind, key, made, parents, rules }, mistakes.into_iter().flatten().collect())
 }
 
 fn parent(namespace: &str, said: &ParentReference) -> Option<Parent> {
@@ -44,10 +59,13 @@ fn parent(namespace: &str, said: &ParentReference) -> Option<Parent> {
 
 /// What `spec` grants to routes, of services.
 pub(super) fn grant(key: Key, spec: &ReferenceGrantSpec) -> Grant {
-    let from = spec.from.iter().filter(|from| from.group == GROUP && from.kind == "HTTPRoute");
+    let from = spec.from.iter().filter(|from| from.group == GROUP).filter_map(|from| {
+        let kind = RouteKind::ALL.into_iter().find(|kind| kind.word() == from.kind)?;
+        Some((kind, from.namespace.clone()))
+    });
     let to = || spec.to.iter().filter(|to| to.group.is_empty() && to.kind == "Service");
     Grant {
-        from: from.map(|from| from.namespace.clone()).collect(),
+        from: from.collect(),
         to: to().filter_map(|to| to.name.clone()).collect(),
         to_all: to().any(|to| to.name.is_none()),
         key,

@@ -7,10 +7,11 @@ use crate::{
     index::{
         Key,
         routes::{
-            Action, Backend, Forward, HeaderChanges, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite, Rule,
+            Action, Backend, Forward, HeaderChanges, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite,
+            RouteKind, Rule,
         },
     },
-    manifest::routes::{self, BackendReference, Filter, HeaderModifier, PathModifier},
+    manifest::routes::{self, BackendReference, Filter, GrpcRule, HeaderModifier, PathModifier},
 };
 
 /// A backend gets at most so many shares of the requests. Source: `BackendRef.weight`.
@@ -22,10 +23,23 @@ const WHOLE: u32 = 1_000_000;
 /// Whoever is sent elsewhere is told so with one of these.
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
-/// What `said`, which stands at `field`, says in a route of `namespace`.
-pub(super) fn read(namespace: &str, said: &routes::Rule, field: &str) -> (Rule, Vec<Mistake>) {
-    let mut reading = Reading { namespace, mistakes: Vec::new() };
-    let matches = reading.matches(&said.matches, field);
+/// What `said`, which stands at `field`, says in an `HTTPRoute` of `namespace`.
+pub(super) fn http(namespace: &str, said: &routes::Rule, field: &str) -> (Rule, Vec<Mistake>) {
+    let mut reading = Reading { kind: RouteKind::Http, namespace, mistakes: Vec::new() };
+    let matches = reading.matches(&said.matches, field, matches::http);
+    read(reading, matches, said, field)
+}
+
+/// The same in a `GRPCRoute`.
+pub(super) fn grpc(namespace: &str, said: &GrpcRule, field: &str) -> (Rule, Vec<Mistake>) {
+    let GrpcRule { name, matches, filters, backend_refs } = said.clone();
+    let mut reading = Reading { kind: RouteKind::Grpc, namespace, mistakes: Vec::new() };
+    let matches = reading.matches(&matches, field, matches::grpc);
+    read(reading, matches, &routes::Rule { name, filters, backend_refs, ..Default::default() }, field)
+}
+
+/// A rule for the requests of `matches`.
+fn read(mut reading: Reading<'_>, matches: Vec<Match>, said: &routes::Rule, field: &str) -> (Rule, Vec<Mistake>) {
     let of_matches = reading.mistakes.len();
     let mut done = reading.filters(&said.filters, &format!("{field}.filters"), &matches);
     let backends = reading.backends(&said.backend_refs, &format!("{field}.backendRefs"));
@@ -56,7 +70,11 @@ pub(super) fn read(namespace: &str, said: &routes::Rule, field: &str) -> (Rule, 
     (rule, mistakes)
 }
 
+/// How a match is read that stands at a field.
+type ReadMatch<T> = fn(&T, &str, &mut Vec<Mistake>) -> Option<Match>;
+
 struct Reading<'a> {
+    kind: RouteKind,
     /// The route's own.
     namespace: &'a str,
     mistakes: Vec<Mistake>,
@@ -78,15 +96,15 @@ impl Reading<'_> {
     }
 
     /// None when one of them means nothing: what the others leave over might be too much or too little.
-    fn matches(&mut self, said: &[routes::Match], field: &str) -> Vec<Match> {
+    fn matches<T>(&mut self, said: &[T], field: &str, read: ReadMatch<T>) -> Vec<Match> {
         if said.is_empty() {
             return vec![Match::all()];
         }
-        let mut read = Vec::new();
+        let mut all = Vec::new();
         for (number, said) in said.iter().enumerate() {
-            read.push(matches::read(said, &format!("{field}.matches[{number}]"), &mut self.mistakes));
+            all.push(read(said, &format!("{field}.matches[{number}]"), &mut self.mistakes));
         }
-        read.into_iter().collect::<Option<_>>().unwrap_or_default()
+        all.into_iter().collect::<Option<_>>().unwrap_or_default()
     }
 
     fn filters(&mut self, said: &[Filter], field: &str, matches: &[Match]) -> Done {
@@ -94,6 +112,9 @@ impl Reading<'_> {
         for (number, filter) in said.iter().enumerate() {
             let field = format!("{field}[{number}]");
             match filter.kind.as_str() {
+                other @ ("RequestRedirect" | "URLRewrite") if self.kind == RouteKind::Grpc => {
+                    self.wrong(format!("{field}.type"), format!("`{other}` is not for gRPC"));
+                }
                 "RequestHeaderModifier" => self.headers(&mut done.request, filter.request_header_modifier.as_ref(), &field),
                 "ResponseHeaderModifier" => self.headers(&mut done.response, filter.response_header_modifier.as_ref(), &field),
                 "RequestMirror" => done.mirrors.extend(self.mirror(filter, &field)),

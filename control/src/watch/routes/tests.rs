@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::index::routes::{Action, Forward, PathChange, PathMatch, Reference, ValueMatch};
+use crate::index::routes::{Action, CallMatch, Forward, Match, PathChange, PathMatch, Reference, ValueMatch};
 
-fn read(spec: Value) -> (HttpRoute, Vec<Mistake>) {
+fn read(spec: Value) -> (Route, Vec<Mistake>) {
     let key = Key { namespace: "shop".into(), name: "r".into() };
     http_route(key, 1, &serde_json::from_value(spec).unwrap())
 }
@@ -165,6 +165,51 @@ fn what_cannot_be_done_fails_its_requests() {
     assert_eq!((fields, rule.action), (vec!["spec.rules[1].timeouts.request".to_owned()], Action::Fail));
 }
 
+fn read_grpc(rule: Value) -> (Route, Vec<Mistake>) {
+    let key = Key { namespace: "shop".into(), name: "r".into() };
+    grpc_route(key, 1, &serde_json::from_value(json!({ "rules": [rule] })).unwrap())
+}
+
+#[test]
+fn calls_of_grpc_are_read() {
+    let (mut read, mistakes) = read_grpc(json!({ "name": "n", "matches": [
+        { "method": { "service": "shop.Cart", "method": "Add" }, "headers": [{ "name": "X-A", "value": "1" }] },
+        { "method": { "service": "shop.Cart", "method": "" } },
+        { "method": { "type": "RegularExpression", "method": "Add|Drop" } },
+        {},
+    ], "backendRefs": [{ "name": "cart", "port": 80, "weight": 3 }] }));
+    let rule = read.rules.remove(0);
+    let exact = |text: &str| Some(ValueMatch::Exact(text.to_owned()));
+    let call = |service, method| PathMatch::Call(CallMatch { service, method });
+    let paths: Vec<PathMatch> = rule.matches.iter().map(|wanted| wanted.path.clone()).collect();
+    let expected = [
+        call(exact("shop.Cart"), exact("Add")),
+        call(exact("shop.Cart"), None),
+        call(None, Some(ValueMatch::Regex("Add|Drop".into()))),
+        Match::all().path,
+    ];
+    assert_eq!((read.kind, mistakes, paths), (RouteKind::Grpc, Vec::new(), expected.to_vec()));
+    assert_eq!(rule.matches[0].headers, [("x-a".to_owned(), ValueMatch::Exact("1".into()))]);
+    assert!(matches!(rule.action, Action::Forward(forward) if forward.backends[0].weight == 3));
+}
+
+#[test]
+fn what_is_not_of_grpc_is_told() {
+    for method in [
+        json!({}),
+        json!({ "service": "", "method": "" }),
+        json!({ "service": "shop/Cart" }),
+        json!({ "type": "RegularExpression", "service": "a)(b" }),
+        json!({ "type": "Prefix", "service": "shop" }),
+    ] {
+        let (read, mistakes) = read_grpc(json!({ "matches": [{ "method": method }] }));
+        assert_eq!((mistakes.len(), read.rules[0].matches.len()), (1, 0), "{method}");
+        assert_eq!(mistakes[0].field, "spec.rules[0].matches[0].method");
+    }
+    let (read, mistakes) = read_grpc(json!({ "filters": [{ "type": "URLRewrite" }] }));
+    assert_eq!((mistakes[0].field.as_str(), &read.rules[0].action), ("spec.rules[0].filters[0].type", &Action::Fail));
+}
+
 #[test]
 fn a_field_that_is_not_known_costs_nothing() {
     let read = forward(json!({ "retry": { "attempts": 3 }, "backendRefs": [{ "name": "cart", "port": 80, "colour": "red" }] }));
@@ -178,6 +223,6 @@ fn a_grant_is_of_services_to_routes() {
         "from": [{ "group": GROUP, "kind": "HTTPRoute", "namespace": "shop" }, { "group": GROUP, "kind": "Gateway", "namespace": "x" }],
         "to": [{ "group": "", "kind": "Service", "name": "stock" }, { "group": "", "kind": "Secret" }],
     }));
-    assert_eq!((one.from, one.to, one.to_all), (vec!["shop".to_owned()], vec!["stock".to_owned()], false));
+    assert_eq!((one.from, one.to, one.to_all), (vec![(RouteKind::Http, "shop".to_owned())], vec!["stock".to_owned()], false));
     assert!(read(json!({ "to": [{ "group": "", "kind": "Service" }] })).to_all);
 }

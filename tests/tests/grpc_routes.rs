@@ -1,0 +1,122 @@
+//! GRPCRoutes of the Gateway API, through sidecars, with gRPC's own client and server.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use tests::{App, Mesh, eventually, manifests, python, script, service};
+
+/// Routes of the service `echo`, whose own endpoints are `v1`'s.
+const ROUTES: &str = r#"
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: echo, namespace: shop}
+spec:
+  parentRefs: [{group: "", kind: Service, name: echo}]
+  rules:
+  - name: by-service
+    matches: [{method: {service: shop.Cart}}]
+    backendRefs: [{name: v1, port: 50051}]
+  - matches: [{method: {service: shop.Cart, method: Add}}]
+    backendRefs: [{name: v2, port: 50051}]
+  - matches: [{method: {service: shop.Cart, method: Add}, headers: [{name: x-version, value: one}]}]
+    backendRefs: [{name: v1, port: 50051}]
+  - matches: [{method: {method: Watch}}]
+    backendRefs: [{name: v2, port: 50051}]
+  - matches: [{method: {type: RegularExpression, service: "depot[.].*", method: "(Get|Put).*"}}]
+    backendRefs: [{name: v2, port: 50051}]
+  - matches: [{method: {service: shop.Edited}}]
+    filters:
+    - {type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x-added, value: "set"}]}}
+    - {type: ResponseHeaderModifier, responseHeaderModifier: {add: [{name: x-more, value: "more"}], remove: [x-unwanted]}}
+    backendRefs: [{name: v1, port: 50051}]
+  - matches: [{method: {service: shop.Backend}}]
+    backendRefs:
+    - name: v2
+      port: 50051
+      filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x-added, value: by-backend}]}}]
+  - matches: [{method: {service: shop.Nobody}}]
+    backendRefs: [{name: nobody, port: 50051}]
+  - matches: [{method: {service: shop.Shared}}]
+    backendRefs: [{name: v1, port: 50051, weight: 9}, {name: v2, port: 50051, weight: 1}]
+  - matches: [{method: {service: shop.Partly}}]
+    backendRefs: [{name: v1, port: 50051}, {name: nobody, port: 50051}]
+"#;
+
+/// A feature, a call, and how its answer begins.
+const CALLS: [(&str, &str, &str); 13] = [
+    ("GRPCRoute, service", "/shop.Cart/Drop", "v1 /shop.Cart/Drop"),
+    ("GRPCExactMethodMatching", "/shop.Cart/Add", "v2 /shop.Cart/Add"),
+    ("GRPCRouteHeaderMatching", "/shop.Cart/Add x-version=one", "v1 /shop.Cart/Add"),
+    ("another header", "/shop.Cart/Add x-version=two", "v2 /shop.Cart/Add"),
+    ("a service is all of a name", "/shop.Cartoon/Add", "UNIMPLEMENTED no_route"),
+    ("GRPCRoute, method of any service", "/any.Thing/Watch", "v2 /any.Thing/Watch"),
+    ("a service counts more than a method", "/shop.Cart/Watch", "v1 /shop.Cart/Watch"),
+    ("GRPCRoute, regular expressions", "/depot.Stock/GetAll", "v2 /depot.Stock/GetAll"),
+    ("all of the method", "/depot.Stock/Forget", "UNIMPLEMENTED no_route"),
+    ("GRPCRouteNamedRouteRule, header modifiers", "/shop.Edited/Do", "v1 /shop.Edited/Do added=set headers=x-more"),
+    ("header modifier of a backend", "/shop.Backend/Do", "v2 /shop.Backend/Do added=by-backend headers=x-unwanted"),
+    ("what no rule is for", "/nobodys.Business/Do", "UNIMPLEMENTED no_route"),
+    ("a backend that cannot be found", "/shop.Nobody/Do", "UNAVAILABLE no_backend"),
+];
+
+fn echo(name: &str) -> App {
+    App::new(name, 50051, &[&python(), &script("grpc_echo_server.py"), "50051", name])
+}
+
+fn apps() -> String {
+    let service = service("echo", &json!({"selector": {"app": "v1"}, "ports": [{"port": 50051}]}));
+    manifests([&echo("v1"), &echo("v2")]) + &service
+}
+
+fn told(mesh: &Mesh, calls: &[&str]) -> Vec<String> {
+    let (python, script) = (python(), script("grpc_echo_client.py"));
+    let told = mesh.succeed("client", &[&[python.as_str(), &script, "echo:50051"][..], calls].concat());
+    told.lines().map(str::to_owned).collect()
+}
+
+fn mesh(routes: &str) -> Mesh {
+    let mesh = Mesh::up(&(apps() + routes));
+    mesh.ready("v1-0");
+    mesh.ready("v2-0");
+    mesh
+}
+
+#[test]
+fn every_clause_is_kept_through_sidecars() {
+    let mesh = mesh(ROUTES);
+    let answers = told(&mesh, &CALLS.map(|(_, call, _)| call));
+    let wrong: Vec<String> = CALLS
+        .iter()
+        .zip(&answers)
+        .filter(|((.., expected), answer)| !answer.starts_with(expected))
+        .map(|((feature, call, expected), answer)| format!("{feature}: {call}: {answer}, expected {expected}"))
+        .collect();
+    assert!(answers.len() == CALLS.len() && wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn shares_are_what_weights_say_and_an_invalid_backend_answers_unavailable() {
+    let mesh = mesh(ROUTES);
+    let counted = told(&mesh, &["/shop.Shared/Do *2000", "/shop.Partly/Do *600"]);
+    let counts = |line: &str| -> BTreeMap<String, u32> {
+        let pairs = line.split(' ').filter_map(|pair| pair.split_once('='));
+        pairs.map(|(who, count)| (who.to_owned(), count.parse().expect("a number"))).collect()
+    };
+    let (shared, partly) = (counts(&counted[0]), counts(&counted[1]));
+    assert!(shared["v2"].abs_diff(200) < 60 && shared.len() == 2, "{shared:?}");
+    assert!(partly["UNAVAILABLE"].abs_diff(300) < 80 && partly.len() == 2, "{partly:?}");
+}
+
+/// Source: "Route types" of GEP-1294.
+#[test]
+fn beside_a_grpc_route_an_http_route_counts_for_nothing() {
+    let http = ROUTES.replace("GRPCRoute", "HTTPRoute").split("  rules:").next().expect("a beginning").to_owned()
+        + "  rules: [{backendRefs: [{name: v2, port: 50051}]}]\n";
+    let mesh = mesh(&(http.clone() + ROUTES));
+    assert!(told(&mesh, &["/shop.Cart/Drop"])[0].starts_with("v1 /shop.Cart/Drop"));
+    mesh.edit(&(apps() + &http));
+    eventually("the HTTPRoute counts alone", || {
+        told(&mesh, &["/shop.Cart/Drop"])[0].starts_with("v2 /shop.Cart/Drop").then_some(())
+    });
+}
