@@ -67,7 +67,7 @@ async fn enter(conn: Accepted, side: Side, world: Rc<World>) -> Result<Onward, R
     let expected = side.expects(&destination);
     let caller = Caller { address: conn.client, identity: None };
     let walk = Rc::new(Walk::new(side, caller, (version, destination), world));
-    let detected = detect::protocol(conn, expected, &walk.world, pin!(open(&walk))).await?;
+    let detected = detect::protocol(conn, expected, &walk.world, pin!(open(&walk, None))).await?;
     let (drain, limits) = (walk.world.drain.clone(), walk.world.settings.limits);
     Ok(match detected {
         Detected::Bytes { client, server, name } => opaque(walk, client, server, name).boxed_local(),
@@ -92,7 +92,7 @@ async fn enter(conn: Accepted, side: Side, world: Rc<World>) -> Result<Onward, R
 async fn opaque(walk: Rc<Walk>, client: Peeked, server: Option<Opened>, server_name: Option<Box<str>>) -> Result<(), Refusal> {
     let opened = match server {
         Some(server) => Ok(server),
-        None => open(&walk).await,
+        None => open(&walk, server_name.as_deref()).await,
     };
     match opened {
         Ok(server) => {
@@ -195,7 +195,7 @@ async fn serve(walk: Rc<Walk>, stream: Stream) -> Option<Answer> {
 /// A tunnel that a peer asks for: its other end is the server.
 async fn pass(walk: &Walk, mut head: Box<Request<()>>, tunnel: relay::Tunnel) -> Result<(), Refusal> {
     let workload = walk.introduction(head.headers_mut()).workload;
-    match open(walk).await {
+    match open(walk, None).await {
         Ok(server) => {
             carry(walk, &Told { workload, server_name: None }, tunnel.grant()?, server).await;
             Ok(())
@@ -232,11 +232,11 @@ impl MaySpeakFirst for Opened {
     }
 }
 
-/// Routes a connection and opens a line for its bytes.
-async fn open(walk: &Walk) -> Result<Opened, Refusal> {
+/// Routes a connection, whose own TLS is for `server` if it says so, and opens a line for its bytes.
+async fn open(walk: &Walk, server: Option<&str>) -> Result<Opened, Refusal> {
     let since = clock::now();
     let destination = walk.destination();
-    let routed = route::connection(&destination, &walk.caller)?;
+    let routed = route::connection(&destination, server, &walk.caller, &walk.world.dice)?;
     let mut attempts = Attempts::toward(destination.address, walk.world.settings.attempts_max);
     loop {
         let chosen = attempts.choose(routed.cluster, Work::Connection, &walk.world)?;

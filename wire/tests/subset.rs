@@ -36,7 +36,13 @@ use wire::envoy::{
             HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier,
             http_filter::ConfigType as HttpConfig,
         },
-        tcp_proxy::v3::{TcpProxy, tcp_proxy::ClusterSpecifier as TcpCluster},
+        tcp_proxy::v3::{
+            TcpProxy,
+            tcp_proxy::{
+                ClusterSpecifier as TcpCluster, WeightedCluster as TcpWeightedCluster,
+                weighted_cluster::ClusterWeight as TcpClusterWeight,
+            },
+        },
     },
     service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse, Resource},
     r#type::{
@@ -119,8 +125,11 @@ fn filters() {
         http_filters: vec![HttpFilter { name: "router".into(), config_type: Some(HttpConfig::TypedConfig(any(1))) }],
     };
     is_read_whole::<_, full_network::http_connection_manager::v3::HttpConnectionManager>(&manager);
-    let proxy = TcpProxy { stat_prefix: "cart".into(), cluster_specifier: Some(TcpCluster::Cluster("cart".into())) };
-    is_read_whole::<_, full_network::tcp_proxy::v3::TcpProxy>(&proxy);
+    let weighted = TcpWeightedCluster { clusters: vec![TcpClusterWeight { name: "cart".into(), weight: 3 }] };
+    for cluster in [TcpCluster::Cluster("cart".into()), TcpCluster::WeightedClusters(weighted)] {
+        let proxy = TcpProxy { stat_prefix: "cart".into(), cluster_specifier: Some(cluster) };
+        is_read_whole::<_, full_network::tcp_proxy::v3::TcpProxy>(&proxy);
+    }
 }
 
 #[test]

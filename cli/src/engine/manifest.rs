@@ -91,13 +91,17 @@ impl Reading<'_> {
             ("Service", "v1") => self.service(document),
             ("Workload", "weft.dev/v1alpha1") => self.workload(document),
             ("PeerAuthentication", "weft.dev/v1alpha1")
-            | ("HTTPRoute" | "GRPCRoute", "gateway.networking.k8s.io/v1")
+            | ("HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute", "gateway.networking.k8s.io/v1")
+            | ("TLSRoute", "gateway.networking.k8s.io/v1alpha3" | "gateway.networking.k8s.io/v1alpha2")
+            | ("TCPRoute", "gateway.networking.k8s.io/v1alpha2")
             | ("ReferenceGrant", "gateway.networking.k8s.io/v1" | "gateway.networking.k8s.io/v1beta1") => self.hand_on(document),
             ("Service", _) => self.wrong_version(document, "v1"),
             ("Workload" | "PeerAuthentication", _) => self.wrong_version(document, "weft.dev/v1alpha1"),
-            ("HTTPRoute" | "GRPCRoute" | "ReferenceGrant", _) => self.wrong_version(document, "gateway.networking.k8s.io/v1"),
+            ("HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" | "ReferenceGrant", _) => {
+                self.wrong_version(document, "gateway.networking.k8s.io/v1")
+            }
             (kind, _) => {
-                let hint = "a local mesh knows Service, Workload, PeerAuthentication, HTTPRoute, GRPCRoute and ReferenceGrant";
+                let hint = "a local mesh knows Service, Workload, PeerAuthentication, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute and ReferenceGrant";
                 self.problems.push(document.wrong("kind", format!("`{kind}` is unknown here"), Some(hint)));
             }
         }
@@ -272,6 +276,9 @@ mod tests {
         assert_eq!(handed_on["spec"]["rules"][0]["matches"][0]["path"]["value"], "/a");
         assert_eq!(read_text(&route.replace("/a", "a")).unwrap_err()[0].line, 7);
         assert_eq!(read_text(&route.replace("/v1", "/v2")).unwrap_err()[0].line, 1);
+        let tls = "apiVersion: gateway.networking.k8s.io/v1alpha3\nkind: TLSRoute\nmetadata: {name: a}\nspec: {hostnames: [a.example]}\n";
+        assert_eq!(read_text(tls).unwrap().config.handed_on.len(), 1);
+        assert_eq!(read_text(&tls.replace("a.example", "10.0.0.1")).unwrap_err()[0].line, 4);
         let strict =
             "apiVersion: weft.dev/v1alpha1\nkind: PeerAuthentication\nmetadata: {name: a}\nspec: {mtls: {mode: STRICT}}\n";
         assert_eq!(read_text(strict).unwrap().config.handed_on.len(), 1);

@@ -92,8 +92,14 @@ impl Index {
             Object::Node(node) => self.put_node(node),
             Object::Namespace(namespace) => self.put_namespace(namespace),
             Object::PeerAuthentication(found) => self.put_peer_authentication(found),
-            Object::Route(route) => self.routes.insert(route),
-            Object::ReferenceGrant(grant) => self.routes.insert_grant(grant),
+            Object::Route(route) => {
+                let touched = self.routes.insert(route);
+                self.with_addresses(touched)
+            }
+            Object::ReferenceGrant(grant) => {
+                let touched = self.routes.insert_grant(grant);
+                self.with_addresses(touched)
+            }
         }
     }
 
@@ -106,8 +112,14 @@ impl Index {
             Kind::Node => self.delete_node(key),
             Kind::Namespace => self.delete_namespace(key),
             Kind::PeerAuthentication => self.delete_peer_authentication(key),
-            Kind::Route(kind) => self.routes.remove(&(*kind, key.clone())),
-            Kind::ReferenceGrant => self.routes.remove_grant(key),
+            Kind::Route(kind) => {
+                let touched = self.routes.remove(&(*kind, key.clone()));
+                self.with_addresses(touched)
+            }
+            Kind::ReferenceGrant => {
+                let touched = self.routes.remove_grant(key);
+                self.with_addresses(touched)
+            }
         }
     }
 
@@ -137,7 +149,20 @@ impl Index {
         for slice in self.slices(&service.key) {
             touched.extend(self.seen_through_members(&members(slice)));
         }
-        touched.extend(self.routes.seen_through_backend(&service.key));
+        touched.extend(self.with_addresses(self.routes.seen_through_backend(&service.key)));
+        touched
+    }
+
+    /// What becomes of connections to services is seen at their addresses, too.
+    fn with_addresses(&self, mut touched: Touched) -> Touched {
+        let services: Vec<&Service> = touched
+            .iter()
+            .filter_map(|subject| match subject {
+                Subject::Service(key) => self.services.get(key),
+                Subject::Address(_) | Subject::Pod(_) => None,
+            })
+            .collect();
+        touched.extend(services.into_iter().flat_map(|service| &service.addresses).map(|address| Subject::Address(*address)));
         touched
     }
 

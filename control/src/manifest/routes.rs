@@ -1,5 +1,5 @@
 //! The kinds of the Gateway API that say where what is asked goes, in group `gateway.networking.k8s.io`: `HTTPRoute`, `GRPCRoute`,
-//! `ReferenceGrant`.
+//! `TCPRoute`, `TLSRoute`, `ReferenceGrant`.
 //!
 //! Read leniently: who made them follows a release of the Gateway API that may be newer than what is known here, so that unknown
 //! fields cost nothing, and unknown words are for whoever reads these to judge.
@@ -86,6 +86,38 @@ pub struct MethodMatch {
     pub service: Option<String>,
     /// The method; any when absent.
     pub method: Option<String>,
+}
+
+/// `TCPRoute` and `TLSRoute`: what becomes of connections to a Service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionRoute {
+    /// Name and namespace.
+    pub metadata: Metadata,
+    /// What is said.
+    #[serde(default)]
+    pub spec: ConnectionRouteSpec,
+}
+
+/// Its `spec`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConnectionRouteSpec {
+    /// Whose connections it is about.
+    pub parent_refs: Vec<ParentReference>,
+    /// Of a `TLSRoute`: the servers that TLS may ask for; all without one.
+    pub hostnames: Vec<String>,
+    /// What becomes of them. The first counts.
+    pub rules: Vec<ConnectionRule>,
+}
+
+/// What becomes of connections.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConnectionRule {
+    /// Its name.
+    pub name: Option<String>,
+    /// Where they go.
+    pub backend_refs: Vec<BackendReference>,
 }
 
 /// Whose requests a route is about.

@@ -8,12 +8,9 @@ use wire::{
         config::listener::v3::{Filter, FilterChain, FilterChainMatch, Listener, filter::ConfigType},
         extensions::filters::{
             http::router::v3::Router,
-            network::{
-                http_connection_manager::v3::{
-                    HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier,
-                    http_filter::ConfigType as HttpConfigType,
-                },
-                tcp_proxy::v3::{TcpProxy, tcp_proxy::ClusterSpecifier},
+            network::http_connection_manager::v3::{
+                HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier,
+                http_filter::ConfigType as HttpConfigType,
             },
         },
     },
@@ -22,20 +19,26 @@ use wire::{
 
 use super::{
     callers::Callers,
+    connections::{self, Chains},
     shape::{aggregated, any, socket},
     target::Target,
 };
 use crate::index::{Pod, Protocol};
 
-/// What an address is. The shape other proxies know too: a chain for requests, and a default chain for all else.
-pub(super) fn listener(name: &str, target: &Target<'_>) -> Listener {
+/// What an address is. The shape other proxies know too: a chain for requests, and a default chain for all else; or the chains of
+/// those routes that are about whole connections.
+pub(super) fn listener(name: &str, target: &Target<'_>, routed: Option<Chains>) -> Listener {
     let protocol = target.protocol();
     let behind = target.name();
+    let Chains { by_server, others } = routed.unwrap_or_else(|| Chains {
+        by_server: protocol.takes_requests().then(|| requests(&behind)).into_iter().collect(),
+        others: protocol.takes_bytes().then(|| connections::to(&behind)),
+    });
     Listener {
         name: name.to_owned(),
         address: names::parse_address(name).map(socket),
-        filter_chains: protocol.takes_requests().then(|| requests(&behind)).into_iter().collect(),
-        default_filter_chain: protocol.takes_bytes().then(|| bytes(&behind)),
+        filter_chains: by_server,
+        default_filter_chain: others,
         metadata: Some(target.metadata()),
         ..Default::default()
     }
@@ -97,16 +100,6 @@ fn requests(behind: &str) -> FilterChain {
     }
 }
 
-fn bytes(behind: &str) -> FilterChain {
-    let proxy =
-        TcpProxy { stat_prefix: behind.to_owned(), cluster_specifier: Some(ClusterSpecifier::Cluster(behind.to_owned())) };
-    FilterChain {
-        filters: vec![filter("envoy.filters.network.tcp_proxy", any(names::TCP_PROXY, &proxy))],
-        name: String::from("bytes"),
-        ..Default::default()
-    }
-}
-
-fn filter(name: &str, config: Any) -> Filter {
+pub(super) fn filter(name: &str, config: Any) -> Filter {
     Filter { name: name.to_owned(), config_type: Some(ConfigType::TypedConfig(config)) }
 }

@@ -3,6 +3,7 @@
 
 mod callers;
 mod cluster;
+mod connections;
 mod endpoints;
 mod kind;
 mod listener;
@@ -58,7 +59,10 @@ pub(crate) fn resource(index: &Index, viewer: Option<&Key>, mesh: &Mesh, kind: K
             let default_policy = index.default_policy(pod).unwrap_or(mesh.default_policy);
             listener::inbound(pod, index.ports_of(pod), &Callers::of(default_policy, &index.proofs(pod))).encode_to_vec()
         }
-        Kind::Listener => listener::listener(name, &Target::at(index, names::parse_address(name)?)?).encode_to_vec(),
+        Kind::Listener => {
+            let target = Target::at(index, names::parse_address(name)?)?;
+            listener::listener(name, &target, connections::chains(index, viewer, &target)).encode_to_vec()
+        }
         Kind::Route => routes::configuration(index, viewer, name, &behind()?).encode_to_vec(),
         Kind::Cluster => cluster::cluster(name, &behind()?).encode_to_vec(),
         Kind::Endpoints => endpoints::endpoints(index, viewer, &mesh.trust_domain, name, &behind()?).encode_to_vec(),

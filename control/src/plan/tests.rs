@@ -9,7 +9,10 @@ use wire::envoy::config::{
 use super::*;
 use crate::index::{
     Endpoint, Identity, Kind as ObjectKind, Namespace, Object, Pod, Protocol,
-    routes::tests::{grant, key_in, route},
+    routes::{
+        Route, RouteKind,
+        tests::{grant, key_in, route},
+    },
     tests::{endpoint, key, pod, service, slice},
 };
 
@@ -190,9 +193,11 @@ fn any_step() -> impl Strategy<Value = Step> {
             };
             Object::Slice(slice(name, ends.into_iter().map(end).collect()))
         }),
-        (name(), space(), name(), space()).prop_map(|(name, of_route, parent, of_backend)| {
-            Object::Route(route(of_route, name, &key(parent), &key_in(of_backend, "b")))
-        }),
+        (name(), space(), name(), space(), prop::sample::select(RouteKind::ALL.to_vec())).prop_map(
+            |(name, of_route, parent, of_backend, kind)| {
+                Object::Route(Route { kind, ..route(of_route, name, &key(parent), &key_in(of_backend, "b")) })
+            }
+        ),
         (space(), space()).prop_map(|(namespace, from)| Object::ReferenceGrant(grant(namespace, from))),
     ];
     (object, prop::bool::weighted(0.3))
@@ -211,7 +216,10 @@ fn every_question() -> Vec<(Kind, String, Option<Key>)> {
         }
     }
     for port in [80, 8080] {
-        questions.extend(addresses.iter().map(|address| (Kind::Listener, format!("address/{address}:{port}"), None)));
+        for viewer in [None, Some(key_in("other", "caller"))] {
+            questions
+                .extend(addresses.iter().map(|address| (Kind::Listener, format!("address/{address}:{port}"), viewer.clone())));
+        }
     }
     questions
 }

@@ -1,5 +1,7 @@
 //! From where a resource is looked at, where that matters.
 
+use wire::names;
+
 use super::{kind::Kind, nearness::Place, target::Target};
 use crate::index::{Index, Key};
 
@@ -8,21 +10,25 @@ use crate::index::{Index, Key};
 pub(crate) enum View {
     /// Endpoints: from a node and its zone.
     Place(Place),
-    /// Routes: from a namespace that has its own.
+    /// Routes, and listeners, of which they may be a part: from a namespace that has its own.
     Namespace(String),
 }
 
 impl View {
     /// From where `viewer` looks at the resource called `name`; `None` when that looks the same from everywhere else.
     pub(crate) fn of(index: &Index, viewer: Option<&Key>, kind: Kind, name: &str) -> Option<Self> {
-        let Some(Target::Service(service, port)) = Target::behind(index, name) else { return None };
+        let target = match kind {
+            Kind::Listener => Target::at(index, names::parse_address(name)?),
+            Kind::Route | Kind::Cluster | Kind::Endpoints => Target::behind(index, name),
+        };
+        let Some(Target::Service(service, port)) = target else { return None };
         match kind {
             Kind::Endpoints => Place::of(index, viewer, service).map(Self::Place),
-            Kind::Route => {
+            Kind::Route | Kind::Listener => {
                 let namespace = viewer?.namespace.as_str();
                 index.consumers(service, port).contains(namespace).then(|| Self::Namespace(namespace.to_owned()))
             }
-            Kind::Cluster | Kind::Listener => None,
+            Kind::Cluster => None,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
             TOKEN_ANNOTATION, WORKLOAD_LABEL,
         },
         policies::PeerAuthentication,
-        routes::{GROUP, GrpcRoute, HttpRoute, ReferenceGrant},
+        routes::{ConnectionRoute, GROUP, GrpcRoute, HttpRoute, ReferenceGrant},
     },
 };
 
@@ -54,6 +54,14 @@ pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>
         "GRPCRoute" if document.api_version.starts_with(GROUP) => {
             let found: GrpcRoute = document.parse()?;
             Some(route(document, routes::grpc_route(key(&found.metadata), 0, &found.spec))?)
+        }
+        "TCPRoute" if document.api_version.starts_with(GROUP) => {
+            let found: ConnectionRoute = document.parse()?;
+            Some(route(document, routes::tcp_route(key(&found.metadata), 0, &found.spec))?)
+        }
+        "TLSRoute" if document.api_version.starts_with(GROUP) => {
+            let found: ConnectionRoute = document.parse()?;
+            Some(route(document, routes::tls_route(key(&found.metadata), 0, &found.spec))?)
         }
         "ReferenceGrant" if document.api_version.starts_with(GROUP) => {
             let found: ReferenceGrant = document.parse()?;

@@ -103,7 +103,7 @@ pub async fn protocol<S: MaySpeakFirst>(
         return Ok(Detected::Bytes { client, server: None, name: None });
     }
     let first = match expected.protocol {
-        Protocol::Http => from_client(&mut client, expected, world.settings.head_timeout).await,
+        Protocol::Http | Protocol::Tls => from_client(&mut client, expected, world.settings.head_timeout).await,
         Protocol::Undeclared | Protocol::Opaque => {
             let remembered = if world.memory.says_http(destination) { DOUBT } else { Duration::ZERO };
             let doubt = if expected.mesh { PEERS_TURN } else { remembered };
@@ -151,11 +151,11 @@ enum Judged {
     Bytes(Option<Box<str>>),
 }
 
-/// Reads until the client has shown what it speaks; nobody else can decide where HTTP is declared. It must have done so
-/// within `patience` of its first byte.
+/// Reads until the client has shown what it speaks; nobody else can decide where HTTP or TLS is declared. It must have done so
+/// within `patience` of its first byte; for TLS, which is no TLS until it says so, of its connection.
 async fn from_client<S>(client: &mut Peeked, expected: Expected, patience: Duration) -> Result<FirstWord<S>, Refusal> {
     let mut hello = mesh_tls::Hello::default();
-    let mut deadline = None;
+    let mut deadline = (expected.protocol == Protocol::Tls).then(|| in_time(patience));
     loop {
         let read = tokio::select! {
             biased;
@@ -199,7 +199,7 @@ fn judge(client: &Peeked, read: io::Result<usize>, hello: &mut mesh_tls::Hello, 
         verdict => verdict,
     };
     Ok(match (verdict, expected.protocol) {
-        (Verdict::NeedMore, Protocol::Opaque) if !begins_tls_or_http2(client.seen()) => Judged::Bytes(None),
+        (Verdict::NeedMore, Protocol::Opaque | Protocol::Tls) if !begins_tls_or_http2(client.seen()) => Judged::Bytes(None),
         (Verdict::NeedMore, _) => Judged::NeedMore,
         (Verdict::Tls, _) => match hello.read(client.seen()) {
             mesh_tls::Reading::NeedMore if read > 0 => Judged::NeedMore,
@@ -207,12 +207,12 @@ fn judge(client: &Peeked, read: io::Result<usize>, hello: &mut mesh_tls::Hello, 
             mesh_tls::Reading::Other(name) => Judged::Bytes(name),
             mesh_tls::Reading::NeedMore | mesh_tls::Reading::Mesh => Judged::Bytes(None),
         },
-        (_, Protocol::Opaque) => Judged::Bytes(None),
+        (_, Protocol::Http | Protocol::Tls) if client.seen().is_empty() => {
+            return Err(Refusal::new(Reason::ClientSilent, "the client closed before it said anything"));
+        }
+        (_, Protocol::Opaque | Protocol::Tls) => Judged::Bytes(None),
         (Verdict::Http1, _) => Judged::Http(HttpVersion::One),
         (Verdict::Http2, _) => Judged::Http(HttpVersion::Two),
-        (_, Protocol::Http) if client.seen().is_empty() => {
-            return Err(Refusal::new(Reason::ClientSilent, "the client closed before its first request"));
-        }
         // Where HTTP is declared, whatever else arrives is a malformed request, and its sender is told so.
         (_, Protocol::Http) => Judged::Http(HttpVersion::One),
         (_, Protocol::Undeclared) => Judged::Bytes(None),

@@ -18,8 +18,8 @@ use crate::{
     clock,
     events::Direction,
     snapshot::{
-        Admits, Answer, Ask, Cluster, Destination, Endpoint, Inbound, Port, Protocol, Publisher, Reader, Route, RouteTable,
-        ServiceName, Snapshot,
+        Admits, Answer, Ask, Cluster, ConnectionTable, Destination, Endpoint, Inbound, Port, Protocol, Publisher, Reader, Route,
+        RouteTable, ServiceName, Snapshot,
     },
 };
 
@@ -191,7 +191,7 @@ fn destination(service: &Service) -> anyhow::Result<Destination> {
         service: Some(ServiceName { name: service.name.as_str().into(), namespace: service.namespace.as_str().into() }),
         protocol,
         requests: (protocol != Protocol::Opaque).then(|| Arc::new(table())),
-        bytes: (protocol != Protocol::Http).then(|| cluster.clone()),
+        bytes: (protocol != Protocol::Http).then(|| ConnectionTable::to(cluster.clone())),
         admits: Admits::Everybody,
     })
 }

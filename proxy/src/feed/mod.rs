@@ -4,6 +4,7 @@
 //! cluster becomes one new snapshot.
 
 mod changes;
+mod connections;
 mod delta;
 mod file;
 mod regexes;

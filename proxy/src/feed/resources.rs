@@ -6,16 +6,15 @@ use prost::Message;
 use wire::{
     envoy::{
         config::{cluster::v3::Cluster, endpoint::v3::ClusterLoadAssignment, listener::v3::Listener},
-        extensions::filters::network::{
-            http_connection_manager::v3::{HttpConnectionManager, http_connection_manager::RouteSpecifier},
-            tcp_proxy::v3::{TcpProxy, tcp_proxy::ClusterSpecifier},
+        extensions::filters::network::http_connection_manager::v3::{
+            HttpConnectionManager, http_connection_manager::RouteSpecifier,
         },
     },
     names,
 };
 
-use super::routes;
-use crate::snapshot::Route;
+use super::{connections, routes};
+use crate::snapshot::{ConnectionTable, Route};
 
 /// A resource type we speak, in the order in which a whole answer is made of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,8 +64,8 @@ pub(super) struct Entry {
     pub(super) listener: Listener,
     /// Route configuration for requests, if it takes any.
     pub(super) requests: Option<String>,
-    /// Cluster for opaque connections, if it takes any.
-    pub(super) bytes: Option<String>,
+    /// Where opaque connections go, if it takes any.
+    pub(super) bytes: Option<ConnectionTable<String>>,
 }
 
 /// All resources held, by name.
@@ -140,7 +139,8 @@ impl Resources {
         let entries = || self.listeners.values().filter_map(|held| held.present().map(|(_, entry)| entry));
         let clusters = || {
             let routes = self.routes.values().filter_map(Held::present).flat_map(|(_, routes)| routes);
-            routes.flat_map(Route::clusters).cloned().chain(entries().filter_map(|entry| entry.bytes.clone()))
+            let tables = entries().filter_map(|entry| entry.bytes.as_ref());
+            routes.flat_map(Route::clusters).chain(tables.flat_map(ConnectionTable::clusters)).cloned()
         };
         match kind {
             Kind::Listener => BTreeSet::new(),
@@ -161,6 +161,7 @@ fn decode<T: Message + Default>(name: &str, body: &[u8]) -> Result<T, String> {
 
 fn entry(name: &str, listener: Listener) -> Result<Entry, String> {
     let mut entry = Entry::default();
+    let mut connections = Vec::new();
     for chain in listener.filter_chains.iter().chain(&listener.default_filter_chain) {
         for filter in &chain.filters {
             let Some(config) = filter_config(filter) else { continue };
@@ -173,16 +174,14 @@ fn entry(name: &str, listener: Listener) -> Result<Entry, String> {
                     };
                 }
                 names::TCP_PROXY => {
-                    let proxy: TcpProxy = decode(name, &config.value)?;
-                    entry.bytes = match proxy.cluster_specifier {
-                        Some(ClusterSpecifier::Cluster(cluster)) => Some(cluster),
-                        None => return Err(format!("{name}: its TCP proxy names no cluster")),
-                    };
+                    let routes = connections::read(chain, &decode(name, &config.value)?);
+                    connections.extend(routes.map_err(|why| format!("{name}: {why}"))?);
                 }
                 other => return Err(format!("{name}: a filter of the type {other} is not known")),
             }
         }
     }
+    entry.bytes = (!connections.is_empty()).then(|| connections::table(connections));
     entry.listener = listener;
     Ok(entry)
 }

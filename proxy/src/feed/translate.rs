@@ -66,7 +66,7 @@ impl Translator {
             None => None,
         };
         let bytes = match &entry.bytes {
-            Some(name) => Some(self.cluster(name)?),
+            Some(table) => Some(table.toward(|name| self.backend(name, resources))?),
             None => None,
         };
         let service = service(&entry.listener);
@@ -137,6 +137,7 @@ fn service(listener: &Listener) -> Option<ServiceName> {
 
 fn protocol(entry: &Entry) -> Protocol {
     match (&entry.requests, &entry.bytes) {
+        (_, Some(table)) if table.needs_names() => Protocol::Tls,
         (Some(_), Some(_)) => Protocol::Undeclared,
         (Some(_), None) => Protocol::Http,
         (None, _) => Protocol::Opaque,

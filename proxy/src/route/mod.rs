@@ -18,7 +18,7 @@ use http::{HeaderValue, StatusCode};
 use crate::{
     dice::Dice,
     refusal::{Reason, Refusal},
-    snapshot::{Action, Cluster, Destination, Timeouts},
+    snapshot::{Action, Cluster, Destination, ServerName, Timeouts},
 };
 
 pub use edits::Edits;
@@ -104,15 +104,30 @@ fn unroutable(destination: &Destination, asked: Asked<'_>, reason: Reason) -> Re
     Refusal::new(reason, detail)
 }
 
-/// Routes an opaque connection.
+/// Routes an opaque connection, whose own TLS is for `server` if it says so. Where several share connections, `dice` decide, once
+/// for all attempts of this one.
 ///
 /// # Errors
-/// [`Reason::NoRoute`] when the destination was declared to take only requests; or the caller may not go there.
-pub fn connection<'a>(destination: &'a Destination, caller: &Caller) -> Result<Routed<'a>, Refusal> {
-    let cluster = destination.bytes.as_ref().ok_or_else(|| {
-        let detail = format!("{} is declared to speak HTTP, and this connection does not", destination.label());
-        Refusal::new(Reason::NoRoute, detail)
+/// [`Reason::NoRoute`] when the destination was declared to take only requests, or no route is for the server;
+/// [`Reason::NoBackend`] when a route has nowhere to go; or the caller may not go there.
+pub fn connection<'a>(
+    destination: &'a Destination,
+    server: Option<&str>,
+    caller: &Caller,
+    dice: &Dice,
+) -> Result<Routed<'a>, Refusal> {
+    let refused = |reason, what: &str| Refusal::new(reason, format!("{} {what}", destination.label()));
+    let table = destination.bytes.as_ref();
+    let table = table.ok_or_else(|| refused(Reason::NoRoute, "is declared to speak HTTP, and this connection does not"))?;
+    let is_for = |wanted: &ServerName| server.is_some_and(|name| wanted.is(name));
+    let route = table.routes.iter().find(|route| route.server.as_ref().is_none_or(is_for)).ok_or_else(|| match server {
+        Some(name) => refused(Reason::NoRoute, &format!("has no route for the server {name}")),
+        None => refused(Reason::NoRoute, "has routes by the names of servers, and this connection names none"),
     })?;
+    let backend = weights::draw(&route.backends, dice);
+    let cluster = backend.and_then(|backend| backend.cluster.as_ref());
+    let cluster =
+        cluster.ok_or_else(|| refused(Reason::NoBackend, "has a route for this connection, without a backend that exists"))?;
     Ok(Routed { cluster, edits: Edits::default(), timeouts: Timeouts::default(), permit: permit::grant(destination, caller)? })
 }
 

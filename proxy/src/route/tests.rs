@@ -4,7 +4,10 @@ use http::{HeaderMap, HeaderName, Method, Request, Uri};
 use regex::bytes::Regex;
 
 use super::*;
-use crate::snapshot::{Admits, Backend, Forward, Match, PathMatch, Protocol, Redirect, Route, RouteTable, TextMatch};
+use crate::snapshot::{
+    Admits, Backend, ConnectionRoute, ConnectionTable, Forward, Match, PathMatch, Protocol, Redirect, Route, RouteTable,
+    TextMatch,
+};
 
 fn caller() -> Caller {
     Caller { address: "10.77.0.9:40000".parse().unwrap(), identity: None }
@@ -20,9 +23,10 @@ fn requests_and_bytes_go_only_where_they_are_declared() {
     let address = "10.77.0.5:80".parse().unwrap();
     let http = Destination::local(address, Protocol::Http, Admits::Everybody);
     assert!(asked(&http).is_ok());
-    assert_eq!(connection(&http, &caller()).unwrap_err().reason, Reason::NoRoute);
+    let connected = |destination| connection(destination, None, &caller(), &Dice::new(1)).map(|_| ());
+    assert_eq!(connected(&http).unwrap_err().reason, Reason::NoRoute);
     let opaque = Destination::local(address, Protocol::Opaque, Admits::Everybody);
-    assert!(connection(&opaque, &caller()).is_ok());
+    assert!(connected(&opaque).is_ok());
     assert_eq!(asked(&opaque).unwrap_err().reason, Reason::NoRoute);
 }
 
@@ -40,6 +44,41 @@ fn a_route_that_leads_nowhere_says_so() {
     assert_eq!(refused(Action::Refuse(Reason::NoRoute)), Reason::NoRoute);
     assert_eq!(refused(Action::Forward(to(1))), Reason::NoBackend);
     assert_eq!(refused(Action::Forward(to(0))), Reason::NoBackend);
+}
+
+/// Where the connections to a destination go that has `routes`: to how many endpoints, or why not.
+fn goes(routes: Vec<ConnectionRoute<Arc<Cluster>>>, server: Option<&str>) -> Result<String, Reason> {
+    let local = Destination::local("10.77.0.5:443".parse().unwrap(), Protocol::Tls, Admits::Everybody);
+    let destination = Destination { bytes: Some(ConnectionTable { routes: routes.into() }), ..local };
+    let routed = connection(&destination, server, &caller(), &Dice::new(1));
+    routed.map(|routed| routed.cluster.name.to_string()).map_err(|refusal| refusal.reason)
+}
+
+fn cluster(name: &str) -> Arc<Cluster> {
+    Arc::new(Cluster { name: name.into(), endpoints: Vec::new(), affinity: None, discovered: true })
+}
+
+fn for_server(server: Option<&str>, to: Option<&str>) -> ConnectionRoute<Arc<Cluster>> {
+    let backend = Backend { weight: 1, changes: None, cluster: to.map(cluster) };
+    ConnectionRoute { server: server.map(ServerName::read), backends: [backend].into_iter().collect() }
+}
+
+#[test]
+fn a_connection_goes_where_the_server_that_it_names_is() {
+    let routes = || vec![for_server(Some("a.shop"), Some("a")), for_server(Some("*.shop"), Some("all"))];
+    assert_eq!(goes(routes(), Some("A.shop")), Ok("a".into()));
+    assert_eq!(goes(routes(), Some("b.shop")), Ok("all".into()));
+    for nobodys in [Some("shop"), Some("a.depot"), None] {
+        assert_eq!(goes(routes(), nobodys), Err(Reason::NoRoute), "{nobodys:?}");
+    }
+    let with_rest = || routes().into_iter().chain([for_server(None, Some("rest"))]).collect();
+    assert_eq!((goes(with_rest(), None), goes(with_rest(), Some("x"))), (Ok("rest".into()), Ok("rest".into())));
+}
+
+#[test]
+fn a_connection_whose_route_leads_nowhere_says_so() {
+    assert_eq!(goes(vec![for_server(None, None)], None), Err(Reason::NoBackend));
+    assert_eq!(goes(Vec::new(), None), Err(Reason::NoRoute));
 }
 
 #[test]

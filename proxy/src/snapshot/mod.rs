@@ -4,6 +4,7 @@
 //! address is in the snapshot only when everything behind it (routes, clusters, endpoints) is.
 
 mod changes;
+mod connections;
 mod reader;
 mod routes;
 
@@ -18,6 +19,7 @@ use certs::name::SpiffeId;
 use hashbrown::HashMap;
 
 pub use changes::{Changes, HeaderChanges, PathRewrite, Put, Redirect, Rewrite};
+pub use connections::{ConnectionRoute, ConnectionTable, ServerName};
 pub use reader::{Ask, Publisher, Reader, channel};
 pub use routes::{Action, Backend, Forward, Match, PathMatch, Route, RouteTable, TextMatch, Timeouts};
 
@@ -55,7 +57,7 @@ pub struct Destination {
     /// Where requests go; `None` where only bytes are allowed.
     pub requests: Option<Arc<RouteTable>>,
     /// Where opaque connections go; `None` where only requests are allowed.
-    pub bytes: Option<Arc<Cluster>>,
+    pub bytes: Option<ConnectionTable>,
     /// Who may go there.
     pub admits: Admits,
 }
@@ -99,6 +101,8 @@ pub enum Protocol {
     Http,
     /// Bytes that are nobody's business but the two ends'.
     Opaque,
+    /// TLS of the app's own: where it goes depends on the server that the client names.
+    Tls,
 }
 
 /// Endpoints that can stand in for one another.
@@ -162,7 +166,7 @@ impl Destination {
             service: None,
             protocol: Protocol::Opaque,
             requests: None,
-            bytes: Some(Arc::new(Cluster::single(address, "pass"))),
+            bytes: Some(ConnectionTable::to(Arc::new(Cluster::single(address, "pass")))),
             admits: Admits::Everybody,
         }
     }
@@ -176,14 +180,14 @@ impl Destination {
             service: None,
             protocol,
             requests: (protocol != Protocol::Opaque).then(|| Arc::new(table)),
-            bytes: (protocol != Protocol::Http).then_some(cluster),
+            bytes: (protocol != Protocol::Http).then(|| ConnectionTable::to(cluster)),
             admits,
         }
     }
 
     /// Every cluster that something may go to.
     pub fn clusters(&self) -> impl Iterator<Item = &Arc<Cluster>> {
-        self.requests.iter().flat_map(|table| table.clusters()).chain(&self.bytes)
+        self.requests.iter().flat_map(|table| table.clusters()).chain(self.bytes.iter().flat_map(ConnectionTable::clusters))
     }
 
     /// How people would call it: the service and port, or the bare address.

@@ -96,7 +96,7 @@ pub struct Timeouts {
     pub attempt: Option<Duration>,
 }
 
-/// One of those that share requests.
+/// One of those that share requests, or connections.
 #[derive(Clone, Debug)]
 pub struct Backend<C> {
     /// Its part of the sum of all weights.
@@ -143,13 +143,7 @@ impl<C> Route<C> {
 
 impl<C> Forward<C> {
     fn toward<D>(&self, find: impl Fn(&C) -> Option<Option<D>>) -> Option<Forward<D>> {
-        let backends = self.backends.iter().map(|backend| {
-            let cluster = match &backend.cluster {
-                Some(cluster) => find(cluster)?,
-                None => None,
-            };
-            Some(Backend { weight: backend.weight, changes: backend.changes.clone(), cluster })
-        });
+        let backends = self.backends.iter().map(|backend| backend.toward(&find));
         Some(Forward { backends: backends.collect::<Option<_>>()?, rewrite: self.rewrite.clone(), timeouts: self.timeouts })
     }
 }
@@ -158,5 +152,13 @@ impl<C> Backend<C> {
     /// One that shares with nobody.
     pub fn only(cluster: C) -> Self {
         Self { weight: 1, changes: None, cluster: Some(cluster) }
+    }
+
+    pub(super) fn toward<D>(&self, find: impl Fn(&C) -> Option<Option<D>>) -> Option<Backend<D>> {
+        let cluster = match &self.cluster {
+            Some(cluster) => find(cluster)?,
+            None => None,
+        };
+        Some(Backend { weight: self.weight, changes: self.changes.clone(), cluster })
     }
 }

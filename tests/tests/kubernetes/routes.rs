@@ -16,11 +16,11 @@ fn kind(kind: &str, plural: &str, version: &str) -> String {
     )
 }
 
-/// The conditions of the route `web`, as control tells them.
-fn conditions(control: &Control) -> Option<String> {
+/// The conditions of the route `name`, as control tells them.
+fn conditions(control: &Control, name: &str) -> Option<String> {
     let config = control.config();
     let routes = config["routes"].as_array()?;
-    let ours = |route: &&Value| route["namespace"] == "routed" && route["name"] == "web";
+    let ours = |route: &&Value| route["namespace"] == "routed" && route["name"] == name;
     routes.iter().find(ours).map(ToString::to_string)
 }
 
@@ -33,6 +33,8 @@ fn routes_come_and_go_with_their_kinds() {
         &[
             kind("HTTPRoute", "httproutes", "v1"),
             kind("GRPCRoute", "grpcroutes", "v1"),
+            kind("TCPRoute", "tcproutes", "v1alpha2"),
+            kind("TLSRoute", "tlsroutes", "v1alpha3"),
             kind("ReferenceGrant", "referencegrants", "v1beta1"),
         ]
         .join("---\n"),
@@ -42,8 +44,17 @@ fn routes_come_and_go_with_their_kinds() {
         parentRefs: [{group: '', kind: Service, name: web}]\n  rules: [{backendRefs: [{name: web, port: 80}, {name: nobody, port: 80}]}]\n";
     eventually("the API server knows the kinds", || cluster.try_apply(route).status.success().then_some(()));
     eventually("control tells what is wrong with it", || {
-        conditions(&control).filter(|said| said.contains("Accepted") && said.contains("BackendNotFound"))
+        conditions(&control, "web").filter(|said| said.contains("Accepted") && said.contains("BackendNotFound"))
     });
     cluster.kubectl(&["-n", "routed", "delete", "httproute", "web"]);
-    eventually("it has gone", || conditions(&control).is_none().then_some(()));
+    eventually("it has gone", || conditions(&control, "web").is_none().then_some(()));
+    // Each in the version that the cluster serves.
+    for (kind, version) in [("GRPCRoute", "v1"), ("TCPRoute", "v1alpha2"), ("TLSRoute", "v1alpha3")] {
+        let name = kind.to_lowercase();
+        cluster.apply(&format!(
+            "apiVersion: gateway.networking.k8s.io/{version}\nkind: {kind}\nmetadata: {{name: {name}, namespace: routed}}\nspec:\n  \
+             parentRefs: [{{group: '', kind: Service, name: web}}]\n  rules: [{{backendRefs: [{{name: web, port: 80}}]}}]\n"
+        ));
+        eventually("control knows it", || conditions(&control, &name).filter(|said| said.contains(kind)));
+    }
 }

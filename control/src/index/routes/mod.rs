@@ -3,7 +3,7 @@
 //!
 //! A route is attached to services, its parents. One of the service's own namespace is its producer's and for all callers; one
 //! of another namespace is a consumer's, for the callers of that namespace alone, and takes the place of the producer's there.
-//! Of those that are left at one port, routes of one kind count: see [`RouteKind`].
+//! Of those that are left at one port, routes of one kind count, as far as the port can speak what they are about: see [`RouteKind`].
 
 mod nouns;
 
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use nouns::{
     Action, Backend, CallMatch, Forward, Grant, HeaderChanges, Match, Mirror, Parent, PathChange, PathMatch, Redirect, Reference,
-    Rewrite, Route, RouteId, RouteKind, Rule, ValueMatch,
+    Rewrite, Route, RouteId, RouteKind, Rule, Servers, ValueMatch,
 };
 
 use super::{Key, Service, ServicePort, Subject, Touched, lookup::Lookup};
@@ -101,7 +101,7 @@ impl Routes {
 
     /// Namespaces of consumers who have routes of their own to a port.
     pub(super) fn consumers(&self, service: &Service, port: &ServicePort) -> BTreeSet<&str> {
-        let namespaces = self.attached(service, port).map(|route| route.key.namespace.as_str());
+        let namespaces = self.fitting(service, port).map(|route| route.key.namespace.as_str());
         namespaces.filter(|namespace| *namespace != service.key.namespace).collect()
     }
 
@@ -113,14 +113,15 @@ impl Routes {
 
     /// Those that were written in `namespace`, as far as they count at a port.
     pub(super) fn written_in(&self, namespace: &str, service: &Service, port: &ServicePort) -> Vec<&Route> {
-        let mut routes: Vec<&Route> = self.attached(service, port).filter(|route| route.key.namespace == namespace).collect();
+        let mut routes: Vec<&Route> = self.fitting(service, port).filter(|route| route.key.namespace == namespace).collect();
         let first = routes.iter().map(|route| route.kind).min();
         routes.retain(|route| Some(route.kind) == first);
         routes
     }
 
-    fn attached<'a>(&'a self, service: &Service, port: &ServicePort) -> impl Iterator<Item = &'a Route> {
+    fn fitting<'a>(&'a self, service: &Service, port: &ServicePort) -> impl Iterator<Item = &'a Route> {
         let routes = self.by_parent.owners(&service.key).filter_map(|id| self.routes.get(id));
+        let routes = routes.filter(|route| route.kind.fits(port.protocol));
         routes.filter(|route| route.parents.iter().any(|parent| parent.is(service, port)))
     }
 

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::super::{Key, Service, ServicePort};
+use super::super::{Key, Protocol, Service, ServicePort};
 
 /// What a route is about. Of several kinds at one port the first counts. Source: "Route types" of GEP-1294.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum RouteKind {
     Grpc,
     Http,
+    Tls,
+    Tcp,
 }
 
 /// What tells a route from all others.
@@ -23,7 +25,18 @@ pub(crate) struct Route {
     pub(crate) made: i64,
     /// Whose requests it is about. Those that are no services are not ours.
     pub(crate) parents: Vec<Parent>,
+    /// For which servers connections must be that it is about.
+    pub(crate) servers: Servers,
     pub(crate) rules: Vec<Rule>,
+}
+
+/// Servers, by the names by which TLS asks for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Servers {
+    /// All, and connections that name none.
+    All,
+    /// These, in small letters; a name under another is written `*.` and the other. None when one of them means nothing.
+    Named(Vec<String>),
 }
 
 /// A service whose requests a route is about.
@@ -184,14 +197,26 @@ pub(crate) struct Grant {
 }
 
 impl RouteKind {
-    pub(crate) const ALL: [RouteKind; 2] = [RouteKind::Grpc, RouteKind::Http];
+    pub(crate) const ALL: [RouteKind; 4] = [RouteKind::Grpc, RouteKind::Http, RouteKind::Tls, RouteKind::Tcp];
 
     /// As the Gateway API calls it.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Grpc => "GRPCRoute",
             Self::Http => "HTTPRoute",
+            Self::Tls => "TLSRoute",
+            Self::Tcp => "TCPRoute",
         }
+    }
+
+    /// Whether it is about requests, and not about whole connections.
+    pub(crate) fn is_of_requests(self) -> bool {
+        matches!(self, Self::Grpc | Self::Http)
+    }
+
+    /// Whether what speaks `protocol` can be what it is about.
+    pub(crate) fn fits(self, protocol: Protocol) -> bool {
+        if self.is_of_requests() { protocol.takes_requests() } else { protocol.takes_bytes() }
     }
 }
 

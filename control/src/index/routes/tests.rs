@@ -17,6 +17,7 @@ pub(crate) fn route(namespace: &str, name: &str, parent: &Key, backend: &Key) ->
         key: key_in(namespace, name),
         made: 0,
         parents: vec![Parent { service: parent.clone(), port: None, port_name: None }],
+        servers: Servers::All,
         rules: vec![rule(vec![Match::all()], vec![to(backend, 1)])],
     }
 }
@@ -136,6 +137,32 @@ fn of_routes_of_several_kinds_the_most_particular_count() {
     assert_eq!((kinds(&index, "shop"), kinds(&index, "other")), (vec![RouteKind::Grpc], vec![RouteKind::Http]));
     index.delete(&(Kind::Route(RouteKind::Grpc), grpc.key));
     assert_eq!(kinds(&index, "shop"), [RouteKind::Http]);
+}
+
+#[test]
+fn a_route_touches_the_addresses_of_its_parents() {
+    let mut index = Index::default();
+    index.apply(Object::Service(service("cart", "10.96.0.5", Protocol::Auto)));
+    let expected: Touched = [Subject::Service(key("cart")), Subject::Address([10, 96, 0, 5].into())].into();
+    let tcp = Route { kind: RouteKind::Tcp, ..route("shop", "r", &key("cart"), &key("cart-v2")) };
+    assert_eq!(index.apply(Object::Route(tcp.clone())), expected);
+    assert!(index.apply(Object::Service(service("cart-v2", "10.96.0.6", Protocol::Auto))).is_superset(&expected));
+    assert_eq!(index.delete(&(Kind::Route(RouteKind::Tcp), tcp.key)), expected);
+}
+
+#[test]
+fn routes_count_where_the_port_speaks_what_they_are_about() {
+    let kinds = |protocol| {
+        let cart = service("cart", "10.96.0.5", protocol);
+        let mut index = Index::default();
+        for kind in [RouteKind::Http, RouteKind::Tcp] {
+            index.apply(Object::Route(Route { kind, ..route("shop", "r", &key("cart"), &key("cart")) }));
+        }
+        let kinds: Vec<RouteKind> = index.routes_of(&cart, &cart.ports[0], None).iter().map(|route| route.kind).collect();
+        kinds
+    };
+    assert_eq!((kinds(Protocol::Auto), kinds(Protocol::Grpc)), (vec![RouteKind::Http], vec![RouteKind::Http]));
+    assert_eq!((kinds(Protocol::Tcp), kinds(Protocol::Tls)), (vec![RouteKind::Tcp], vec![RouteKind::Tcp]));
 }
 
 #[test]

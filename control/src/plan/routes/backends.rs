@@ -9,7 +9,7 @@ use crate::index::{
 
 /// Why nobody is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unresolved {
+pub(in crate::plan) enum Unresolved {
     /// It is no service.
     InvalidKind,
     /// It is in another namespace, and nobody there grants it.
@@ -19,7 +19,7 @@ pub(super) enum Unresolved {
 }
 
 /// The cluster that `to`, in `route`, means.
-pub(super) fn resolve(index: &Index, route: &Route, to: &Reference) -> Result<String, Unresolved> {
+pub(in crate::plan) fn resolve(index: &Index, route: &Route, to: &Reference) -> Result<String, Unresolved> {
     let Reference::Service(key, port) = to else { return Err(Unresolved::InvalidKind) };
     // Before it is looked for: whoever may not name it is not told whether it exists.
     if !index.may_name(route, key) {

@@ -21,6 +21,7 @@ use wire::envoy::config::route::v3::{
     self as xds, RouteAction, RouteConfiguration, VirtualHost, route, route_action::ClusterSpecifier,
 };
 
+pub(super) use backends::resolve;
 pub(crate) use status::conditions;
 
 use self::{action::Compiler, order::Candidate};
@@ -31,7 +32,8 @@ use crate::index::{Index, Key, routes::Match};
 pub(super) fn configuration(index: &Index, viewer: Option<&Key>, name: &str, target: &Target<'_>) -> RouteConfiguration {
     let routes = match target {
         Target::Service(service, port) => {
-            let found = index.routes_of(service, port, viewer.map(|viewer| viewer.namespace.as_str()));
+            let mut found = index.routes_of(service, port, viewer.map(|viewer| viewer.namespace.as_str()));
+            found.retain(|route| route.kind.is_of_requests());
             let compiler = Compiler { index, port: port.port };
             let compiled: Vec<xds::Route> =
                 order::of(&found).iter().flat_map(|candidate| compile(&compiler, candidate)).collect();

@@ -36,17 +36,26 @@ fn accepted(index: &Index, route: &Route, parent: &Parent) -> Condition {
     if !route.rules.is_empty() && route.rules.iter().all(is_invalid) {
         return condition(false, "UnsupportedValue", mistakes(route));
     }
-    let others: Vec<(u16, RouteKind)> =
-        ports.iter().filter_map(|port| Some((port.port, displaced(index, route, service, port)?))).collect();
-    let message: Vec<String> = others.iter().map(|(port, kind)| format!("port {port} is left to its {}s", kind.word())).collect();
-    let holds = others.len() < ports.len();
-    condition(holds, if holds { "Accepted" } else { "Conflicted" }, message.join("; "))
+    let without: Vec<(&str, String)> = ports.iter().filter_map(|port| displaced(index, route, service, port)).collect();
+    let messages: Vec<&str> = without.iter().map(|(_, message)| message.as_str()).collect();
+    let reason = without.first().filter(|_| without.len() == ports.len()).map(|(reason, _)| *reason);
+    condition(reason.is_none(), reason.unwrap_or("Accepted"), messages.join("; "))
 }
 
-/// The kind that counts at a port in place of the route's.
-fn displaced(index: &Index, route: &Route, service: &Service, port: &ServicePort) -> Option<RouteKind> {
-    let counting = index.routes_written_in(&route.key.namespace, service, port).first()?.kind;
-    (counting != route.kind).then_some(counting)
+/// Why a route does not count at a port, if it does not.
+fn displaced(index: &Index, route: &Route, service: &Service, port: &ServicePort) -> Option<(&'static str, String)> {
+    let (number, kind) = (port.port, route.kind);
+    if !kind.fits(port.protocol) {
+        let message = format!("port {number} is declared to speak {}, which no {} is for", port.protocol.word(), kind.word());
+        return Some(("UnsupportedValue", message));
+    }
+    let counting = index.routes_written_in(&route.key.namespace, service, port);
+    if let Some(other) = counting.first().filter(|first| first.kind != kind) {
+        return Some(("Conflicted", format!("port {number} is left to its {}s", other.kind.word())));
+    }
+    // Whole connections cannot be told apart.
+    let oldest = counting.into_iter().min_by_key(|other| other.made).filter(|_| kind == RouteKind::Tcp)?;
+    (oldest.key != route.key).then(|| ("Conflicted", format!("port {number} is left to the older TCPRoute {}", oldest.key)))
 }
 
 /// There only when it holds.
@@ -146,6 +155,25 @@ mod tests {
         assert_eq!(accepted(&index, &plain()), (true, "Accepted", "port 80 is left to its GRPCRoutes".into()));
         let theirs = Route { key: key_in("other", "r"), ..plain() };
         assert_eq!(accepted(&index, &theirs), (true, "Accepted", String::new()), "a consumer's are not the producer's");
+    }
+
+    #[test]
+    fn a_route_of_connections_needs_a_port_that_speaks_no_http_and_no_older_one() {
+        let mut index = shop();
+        let tcp = Route { kind: RouteKind::Tcp, ..plain() };
+        index.apply(Object::Route(tcp.clone()));
+        let accepted = |index: &Index, route: &Route| {
+            let Condition { holds, reason, message, .. } = conditions(index, route, &route.parents[0]).remove(0);
+            (holds, reason, message)
+        };
+        let why = "port 80 is declared to speak http, which no TCPRoute is for";
+        assert_eq!(accepted(&index, &tcp), (false, "UnsupportedValue", why.into()));
+        index.apply(Object::Service(service("cart", "10.96.0.5", Protocol::Tcp)));
+        assert_eq!(accepted(&index, &tcp), (true, "Accepted", String::new()));
+        let newer = Route { key: key("a"), made: 1, ..tcp };
+        index.apply(Object::Route(newer.clone()));
+        assert_eq!(accepted(&index, &newer), (false, "Conflicted", "port 80 is left to the older TCPRoute shop/r".into()));
+        assert_eq!(accepted(&index, &plain()).1, "UnsupportedValue");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(super) enum Said {
 }
 
 /// Kinds that are followed.
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 11] = [
     Kind::Service,
     Kind::Slice,
     Kind::Pod,
@@ -27,6 +27,8 @@ const KINDS: [Kind; 9] = [
     Kind::PeerAuthentication,
     Kind::Route(RouteKind::Grpc),
     Kind::Route(RouteKind::Http),
+    Kind::Route(RouteKind::Tls),
+    Kind::Route(RouteKind::Tcp),
     Kind::ReferenceGrant,
 ];
 

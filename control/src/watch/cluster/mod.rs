@@ -45,6 +45,9 @@ const TOGETHER: usize = 1024;
 /// A watch that breaks is begun again by itself; this is how often it is told.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
+/// What a watch says.
+type Heard<K> = watcher::Result<Event<K>>;
+
 /// Keeps `state` in line with the objects of the cluster that `client` speaks to.
 pub(crate) fn watch(client: Client, state: State, metrics: Metrics) -> Watched {
     let (alive, watched) = oneshot::channel();
@@ -79,15 +82,21 @@ fn events(client: Client) -> BoxStream<'static, Said> {
     // A node's status is long, and changes often.
     let nodes = watcher(Api::<PartialObjectMeta<Node>>::all(client.clone()), config()).default_backoff();
     let namespaces = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), config()).default_backoff();
-    // What the cluster need not have. `v1beta1` of grants is served by every release of the Gateway API.
-    let optional = |group: &str, version: &str, kind: &str| {
-        let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-        or_none(watcher(Api::<DynamicObject>::all_with(client.clone(), &kind), config()).default_backoff())
+    // What the cluster need not have, in the first version that it serves. `v1beta1` of grants every release of the Gateway API
+    // serves.
+    let optional = |group: &str, versions: &[&str], kind: &str| {
+        let watch = |version: &&str| {
+            let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+            watcher(Api::<DynamicObject>::all_with(client.clone(), &kind), config()).default_backoff().boxed()
+        };
+        or_none(first_served(versions.iter().map(watch).collect()))
     };
-    let peers = optional(policies::GROUP, policies::VERSION, "PeerAuthentication");
-    let http_routes = optional(routes::GROUP, "v1", "HTTPRoute");
-    let grpc_routes = optional(routes::GROUP, "v1", "GRPCRoute");
-    let grants = optional(routes::GROUP, "v1beta1", "ReferenceGrant");
+    let peers = optional(policies::GROUP, &[policies::VERSION], "PeerAuthentication");
+    let http_routes = optional(routes::GROUP, &["v1"], "HTTPRoute");
+    let grpc_routes = optional(routes::GROUP, &["v1"], "GRPCRoute");
+    let tls_routes = optional(routes::GROUP, &["v1", "v1alpha3", "v1alpha2"], "TLSRoute");
+    let tcp_routes = optional(routes::GROUP, &["v1", "v1alpha2"], "TCPRoute");
+    let grants = optional(routes::GROUP, &["v1beta1"], "ReferenceGrant");
     futures_util::stream::select_all([
         of_kind(services, Kind::Service, objects::service, |service| &service.metadata),
         of_kind(slices, Kind::Slice, objects::slice, |slice| &slice.metadata),
@@ -97,6 +106,8 @@ fn events(client: Client) -> BoxStream<'static, Said> {
         of_kind(peers, Kind::PeerAuthentication, objects::peer_authentication, |found| &found.metadata),
         of_kind(http_routes, Kind::Route(RouteKind::Http), objects::http_route, |found| &found.metadata),
         of_kind(grpc_routes, Kind::Route(RouteKind::Grpc), objects::grpc_route, |found| &found.metadata),
+        of_kind(tls_routes, Kind::Route(RouteKind::Tls), objects::tls_route, |found| &found.metadata),
+        of_kind(tcp_routes, Kind::Route(RouteKind::Tcp), objects::tcp_route, |found| &found.metadata),
         of_kind(grants, Kind::ReferenceGrant, objects::grant, |found| &found.metadata),
     ])
     .boxed()
@@ -128,10 +139,31 @@ fn of_kind<K: Send + 'static>(
 /// pause that `events` make after every error.
 fn or_none<K>(events: impl Stream<Item = watcher::Result<Event<K>>>) -> impl Stream<Item = watcher::Result<Event<K>>> {
     events.flat_map(|event| {
-        let is_unknown = matches!(&event, Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 404);
-        let events = if is_unknown { vec![Ok(Event::Init), Ok(Event::InitDone)] } else { vec![event] };
+        let events = if is_unknown(&event) { vec![Ok(Event::Init), Ok(Event::InitDone)] } else { vec![event] };
         futures_util::stream::iter(events)
     })
+}
+
+/// The events of the first of `versions` of a kind that the cluster serves. When it serves none, that of the last says so, and the
+/// first is asked again.
+fn first_served<K: Send + 'static>(versions: Vec<BoxStream<'static, Heard<K>>>) -> BoxStream<'static, Heard<K>> {
+    let next = |(mut versions, mut at): (Vec<BoxStream<'static, Heard<K>>>, usize)| async move {
+        loop {
+            let event = versions[at].next().await?;
+            let is_last = at + 1 == versions.len();
+            match is_unknown(&event) {
+                false => return Some((event, (versions, at))),
+                true if is_last => return Some((event, (versions, 0))),
+                true => at += 1,
+            }
+        }
+    };
+    futures_util::stream::unfold((versions, 0), next).boxed()
+}
+
+/// Whether the API server said that it serves no such kind.
+fn is_unknown<K>(event: &Heard<K>) -> bool {
+    matches!(event, Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 404)
 }
 
 /// The events that come through; the others are logged, now and then.

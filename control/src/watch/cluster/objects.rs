@@ -154,6 +154,20 @@ pub(super) fn grpc_route(object: &DynamicObject) -> Option<Object> {
     Some(Object::Route(routes::grpc_route(key, made(object), &spec).0))
 }
 
+/// A route of connections.
+pub(super) fn tcp_route(object: &DynamicObject) -> Option<Object> {
+    let key = key(&object.metadata);
+    let spec = spec(object, &key)?;
+    Some(Object::Route(routes::tcp_route(key, made(object), &spec).0))
+}
+
+/// A route of connections of TLS.
+pub(super) fn tls_route(object: &DynamicObject) -> Option<Object> {
+    let key = key(&object.metadata);
+    let spec = spec(object, &key)?;
+    Some(Object::Route(routes::tls_route(key, made(object), &spec).0))
+}
+
 /// A grant.
 pub(super) fn grant(object: &DynamicObject) -> Option<Object> {
     let key = key(&object.metadata);

@@ -5,15 +5,16 @@
 
 mod matches;
 mod rule;
+mod servers;
 mod time;
 
 use super::mistake::Mistake;
 use crate::{
     index::{
         Key,
-        routes::{Grant, Parent, Route, RouteKind, Rule},
+        routes::{Grant, Parent, Route, RouteKind, Rule, Servers},
     },
-    manifest::routes::{self, GROUP, GrpcRouteSpec, HttpRouteSpec, ParentReference, ReferenceGrantSpec},
+    manifest::routes::{self, ConnectionRouteSpec, GROUP, GrpcRouteSpec, HttpRouteSpec, ParentReference, ReferenceGrantSpec},
 };
 
 /// What the `spec` of an `HTTPRoute` says, and what in it means nothing.
@@ -31,6 +32,25 @@ pub(super) fn grpc_route(key: Key, made: i64, spec: &GrpcRouteSpec) -> (Route, V
     route(RouteKind::Grpc, made, &spec.parent_refs, read.collect(), key)
 }
 
+/// What that of a `TCPRoute` says.
+pub(super) fn tcp_route(key: Key, made: i64, spec: &ConnectionRouteSpec) -> (Route, Vec<Mistake>) {
+    let read = spec.rules.iter().enumerate().map(|(number, said)| rule::connection(&key.namespace, said, &field(number)));
+    route(RouteKind::Tcp, made, &spec.parent_refs, read.collect(), key)
+}
+
+/// What that of a `TLSRoute` says. When one of its servers means nothing none of its rules is for anybody, since what the others
+/// leave over might be too much.
+pub(super) fn tls_route(key: Key, made: i64, spec: &ConnectionRouteSpec) -> (Route, Vec<Mistake>) {
+    let (read, mut mistakes) = tcp_route(key, made, spec);
+    let (servers, of_servers) = servers::read(&spec.hostnames);
+    let mut read = Route { kind: RouteKind::Tls, servers, ..read };
+    for rule in &mut read.rules {
+        rule.mistakes.extend(of_servers.iter().map(Mistake::to_string));
+    }
+    mistakes.extend(of_servers);
+    (read, mistakes)
+}
+
 fn field(number: usize) -> String {
     format!("spec.rules[{number}]")
 }
@@ -44,7 +64,7 @@ fn route(
 ) -> (Route, Vec<Mistake>) {
     let (rules, mistakes): (_, Vec<_>) = read.into_iter().unzip();
     let parents = parents.iter().filter_map(|said| parent(&key.namespace, said)).collect();
-    (Route { kind, key, made, parents, rules }, mistakes.into_iter().flatten().collect())
+    (Route { kind, key, made, parents, servers: Servers::All, rules }, mistakes.into_iter().flatten().collect())
 }
 
 fn parent(namespace: &str, said: &ParentReference) -> Option<Parent> {

@@ -11,7 +11,7 @@ use crate::{
             RouteKind, Rule,
         },
     },
-    manifest::routes::{self, BackendReference, Filter, GrpcRule, HeaderModifier, PathModifier},
+    manifest::routes::{self, BackendReference, ConnectionRule, Filter, GrpcRule, HeaderModifier, PathModifier},
 };
 
 /// A backend gets at most so many shares of the requests. Source: `BackendRef.weight`.
@@ -36,6 +36,13 @@ pub(super) fn grpc(namespace: &str, said: &GrpcRule, field: &str) -> (Rule, Vec<
     let mut reading = Reading { kind: RouteKind::Grpc, namespace, mistakes: Vec::new() };
     let matches = reading.matches(&matches, field, matches::grpc);
     read(reading, matches, &routes::Rule { name, filters, backend_refs, ..Default::default() }, field)
+}
+
+/// The same in a route of whole connections, which cannot be told apart.
+pub(super) fn connection(namespace: &str, said: &ConnectionRule, field: &str) -> (Rule, Vec<Mistake>) {
+    let ConnectionRule { name, backend_refs } = said.clone();
+    let reading = Reading { kind: RouteKind::Tcp, namespace, mistakes: Vec::new() };
+    read(reading, vec![Match::all()], &routes::Rule { name, backend_refs, ..Default::default() }, field)
 }
 
 /// A rule for the requests of `matches`.
@@ -65,7 +72,7 @@ fn read(mut reading: Reading<'_>, matches: Vec<Match>, said: &routes::Rule, fiel
         request: done.request,
         response: done.response,
         action,
-        mistakes: mistakes.iter().map(|mistake| format!("{}: {}", mistake.field, mistake.what)).collect(),
+        mistakes: mistakes.iter().map(Mistake::to_string).collect(),
     };
     (rule, mistakes)
 }

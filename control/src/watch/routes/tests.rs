@@ -211,6 +211,27 @@ fn what_is_not_of_grpc_is_told() {
 }
 
 #[test]
+fn routes_of_connections_are_read() {
+    let key = || Key { namespace: "shop".into(), name: "r".into() };
+    let spec = |hostnames: Value| {
+        let spec = json!({ "hostnames": hostnames, "rules": [{ "backendRefs": [{ "name": "cart", "port": 80, "weight": 3 }] }] });
+        serde_json::from_value(spec).unwrap()
+    };
+    let (tcp, mistakes) = tcp_route(key(), 1, &spec(json!([])));
+    assert!(matches!(&tcp.rules[0].action, Action::Forward(forward) if forward.backends[0].weight == 3));
+    assert_eq!((tcp.kind, tcp.servers, mistakes), (RouteKind::Tcp, Servers::All, Vec::new()));
+    let (tls, mistakes) = tls_route(key(), 1, &spec(json!(["Cart.example", "*.example"])));
+    let named = Servers::Named(vec!["cart.example".into(), "*.example".into()]);
+    assert_eq!((tls.kind, tls.servers, mistakes), (RouteKind::Tls, named, Vec::new()));
+    assert_eq!(tls_route(key(), 1, &spec(json!([]))).0.servers, Servers::All);
+    for wrong in ["*", "a.*.example", "10.0.0.1", "cart_1.example", "-a.example", "a..example", ""] {
+        let (tls, mistakes) = tls_route(key(), 1, &spec(json!(["cart.example", wrong])));
+        assert_eq!((mistakes[0].field.as_str(), tls.servers), ("spec.hostnames[1]", Servers::Named(Vec::new())), "{wrong}");
+        assert_eq!(tls.rules[0].mistakes.len(), 1);
+    }
+}
+
+#[test]
 fn a_field_that_is_not_known_costs_nothing() {
     let read = forward(json!({ "retry": { "attempts": 3 }, "backendRefs": [{ "name": "cart", "port": 80, "colour": "red" }] }));
     assert_eq!(read.backends.len(), 1);
