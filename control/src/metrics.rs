@@ -168,6 +168,7 @@ impl Metrics {
             ("EndpointSlice", sizes.slices),
             ("Pod", sizes.pods),
             ("PeerAuthentication", sizes.policies),
+            ("TrafficPolicy", sizes.traffic_policies),
         ];
         let routes = sizes.routes.into_iter().map(|(kind, size)| (kind.word(), size));
         for (kind, size) in others.into_iter().chain(routes) {

@@ -10,8 +10,9 @@ use crate::{
     index::{
         Index, Pod, Service,
         routes::{Parent, Route},
+        traffic::{Attached, TrafficPolicy},
     },
-    plan::routes::conditions,
+    plan::{self, routes::Condition},
     serve::{Client, Held},
 };
 
@@ -36,6 +37,7 @@ struct Config {
     services: Vec<ServiceView>,
     pods: Vec<PodView>,
     routes: Vec<RouteView>,
+    traffic_policies: Vec<TrafficPolicyView>,
 }
 
 #[derive(Serialize)]
@@ -94,6 +96,21 @@ struct ParentView {
     conditions: Vec<ConditionView>,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TrafficPolicyView {
+    name: String,
+    namespace: String,
+    targets: Vec<TargetView>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TargetView {
+    target: String,
+    conditions: Vec<ConditionView>,
+}
+
 /// As in the status of Kubernetes' objects.
 #[derive(Serialize)]
 struct ConditionView {
@@ -106,10 +123,11 @@ struct ConditionView {
 /// The page.
 pub(super) fn config(admin: &Admin) -> String {
     let identity = admin.about.held.identity.load();
-    let (services, pods, routes) = admin.state.inspect(|index| {
+    let (services, pods, routes, traffic_policies) = admin.state.inspect(|index| {
         let services = index.services().map(|found| service(index, found)).collect();
         let pods = index.pods().map(|found| pod(index, found)).collect();
-        (services, pods, index.routes().map(|found| route(index, found)).collect())
+        let routes = index.routes().map(|found| route(index, found)).collect();
+        (services, pods, routes, index.traffic_policies().map(|found| traffic_policy(index, found)).collect())
     });
     let config = Config {
         trust_domain: admin.state.trust_domain().to_string(),
@@ -126,6 +144,7 @@ pub(super) fn config(admin: &Admin) -> String {
         services,
         pods,
         routes,
+        traffic_policies,
     };
     // Texts, numbers and lists of them: there is always a JSON form.
     serde_json::to_string_pretty(&config).unwrap_or_default()
@@ -166,15 +185,7 @@ fn route(index: &Index, route: &Route) -> RouteView {
     let parent = |parent: &Parent| ParentView {
         service: parent.service.to_string(),
         port: parent.port,
-        conditions: conditions(index, route, parent)
-            .into_iter()
-            .map(|condition| ConditionView {
-                r#type: condition.kind,
-                status: if condition.holds { "True" } else { "False" },
-                reason: condition.reason,
-                message: condition.message,
-            })
-            .collect(),
+        conditions: viewed(plan::routes::conditions(index, route, parent)),
     };
     RouteView {
         kind: route.kind.word(),
@@ -182,4 +193,26 @@ fn route(index: &Index, route: &Route) -> RouteView {
         namespace: route.key.namespace.clone(),
         parents: route.parents.iter().map(parent).collect(),
     }
+}
+
+fn traffic_policy(index: &Index, policy: &TrafficPolicy) -> TrafficPolicyView {
+    let target = |target: &Attached| TargetView {
+        target: target.to_string(),
+        conditions: viewed(plan::traffic::conditions(index, policy, target)),
+    };
+    TrafficPolicyView {
+        name: policy.key.name.clone(),
+        namespace: policy.key.namespace.clone(),
+        targets: policy.targets.iter().map(target).collect(),
+    }
+}
+
+fn viewed(conditions: Vec<Condition>) -> Vec<ConditionView> {
+    let view = |condition: Condition| ConditionView {
+        r#type: condition.kind,
+        status: if condition.holds { "True" } else { "False" },
+        reason: condition.reason,
+        message: condition.message,
+    };
+    conditions.into_iter().map(view).collect()
 }

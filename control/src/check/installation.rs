@@ -13,8 +13,8 @@ use x509_parser::pem::Pem;
 use super::Finding;
 use crate::clock;
 
-/// The definition of our own kind.
-const PEER_AUTHENTICATIONS: &str = "peerauthentications.weft.dev";
+/// The definitions of our own kinds.
+const KINDS: [&str; 2] = ["peerauthentications.weft.dev", "trafficpolicies.weft.dev"];
 
 /// Days before its end from which a root should be replaced.
 const ROOT_DAYS: i64 = 30;
@@ -116,15 +116,17 @@ fn root(roots: &[u8]) -> Option<Finding> {
 /// Whether the cluster has the kinds of our own.
 async fn kinds(client: &Client) -> anyhow::Result<Finding> {
     let what = "policies can be written";
-    let found = Api::<CustomResourceDefinition>::all(client.clone()).get_opt(PEER_AUTHENTICATIONS).await?;
-    Ok(match found {
-        Some(_) => Finding::well(what),
-        None => Finding::notable(
-            what,
-            format!("there is no CustomResourceDefinition {PEER_AUTHENTICATIONS}"),
-            "install it: weft install does, unless it is told --skip-crds; or the chart deploy/chart-crds",
-        ),
-    })
+    let definitions = Api::<CustomResourceDefinition>::all(client.clone());
+    for kind in KINDS {
+        if definitions.get_opt(kind).await?.is_none() {
+            return Ok(Finding::notable(
+                what,
+                format!("there is no CustomResourceDefinition {kind}"),
+                "install it: weft install does, unless it is told --skip-crds; or the chart deploy/chart-crds",
+            ));
+        }
+    }
+    Ok(Finding::well(what))
 }
 
 async fn leader(client: &Client, namespace: &str) -> anyhow::Result<Option<Finding>> {

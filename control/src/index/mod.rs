@@ -10,6 +10,7 @@ mod policy;
 mod protocol;
 pub(crate) mod routes;
 mod subject;
+pub(crate) mod traffic;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,8 +25,9 @@ use peers::PeerAuthentications;
 pub(crate) use peers::{PeerAuthentication, Proof, Proofs};
 pub(crate) use policy::DefaultPolicy;
 pub(crate) use protocol::Protocol;
-use routes::{Route, RouteKind, Routes};
+use routes::{Route, RouteId, RouteKind, Routes};
 pub(crate) use subject::{Subject, Touched};
+use traffic::{Attached, Said, TrafficPolicies, TrafficPolicy};
 
 /// The cluster as it was last heard of.
 #[derive(Debug, Default)]
@@ -39,6 +41,7 @@ pub(crate) struct Index {
     root_namespace: String,
     peer_authentications: PeerAuthentications,
     routes: Routes,
+    traffic_policies: TrafficPolicies,
     services_by_address: Lookup<IpAddr>,
     slices_by_service: Lookup<Key>,
     slices_by_pod: Lookup<Key>,
@@ -56,6 +59,7 @@ pub(crate) struct Sizes {
     pub(crate) pods: usize,
     pub(crate) policies: usize,
     pub(crate) routes: BTreeMap<RouteKind, usize>,
+    pub(crate) traffic_policies: usize,
 }
 
 impl Index {
@@ -86,6 +90,7 @@ impl Index {
             Object::PeerAuthentication(found) if self.peer_authentications.get(&found.key) == Some(&found) => Touched::new(),
             Object::Route(route) if self.routes.get(&route.id()) == Some(&route) => Touched::new(),
             Object::ReferenceGrant(grant) if self.routes.grant(&grant.key) == Some(&grant) => Touched::new(),
+            Object::TrafficPolicy(policy) if self.traffic_policies.get(&policy.key) == Some(&*policy) => Touched::new(),
             Object::Service(service) => self.put_service(service),
             Object::Slice(slice) => self.put_slice(slice),
             Object::Pod(pod) => self.put_pod(pod),
@@ -100,6 +105,7 @@ impl Index {
                 let touched = self.routes.insert_grant(grant);
                 self.with_addresses(touched)
             }
+            Object::TrafficPolicy(policy) => self.put_traffic_policy(*policy),
         }
     }
 
@@ -120,6 +126,7 @@ impl Index {
                 let touched = self.routes.remove_grant(key);
                 self.with_addresses(touched)
             }
+            Kind::TrafficPolicy => self.delete_traffic_policy(key),
         }
     }
 
@@ -304,6 +311,37 @@ impl Index {
         }
     }
 
+    fn put_traffic_policy(&mut self, policy: TrafficPolicy) -> Touched {
+        let mut touched = self.seen_through_traffic_policy(&policy);
+        if let Some(before) = self.traffic_policies.insert(policy) {
+            touched.extend(self.seen_through_traffic_policy(&before));
+        }
+        touched
+    }
+
+    fn delete_traffic_policy(&mut self, key: &Key) -> Touched {
+        let Some(policy) = self.traffic_policies.remove(key) else { return Touched::new() };
+        self.seen_through_traffic_policy(&policy)
+    }
+
+    /// A traffic policy is seen in the services, and in the parents of the routes, that it is attached to; and in the pods behind a
+    /// service where it says how often they may be asked.
+    fn seen_through_traffic_policy(&self, policy: &TrafficPolicy) -> Touched {
+        let mut touched = Touched::new();
+        for target in &policy.targets {
+            match target {
+                Attached::Service(service, _) => {
+                    touched.insert(Subject::Service(service.clone()));
+                    if !policy.said.rate_limits.is_empty() {
+                        touched.extend(self.slices(service).flat_map(|slice| self.seen_through_members(&members(slice))));
+                    }
+                }
+                Attached::Route(kind, key, _) => touched.extend(self.routes.seen_through_policy(&(*kind, key.clone()))),
+            }
+        }
+        touched
+    }
+
     /// A node is seen in the services whose endpoints are meant for some zones: who calls from it is in another zone now.
     fn seen_through_zones(&self) -> Touched {
         let by_zone = |slice: &&Slice| slice.endpoints.iter().any(|endpoint| !endpoint.meant_for.zones.is_empty());
@@ -372,6 +410,11 @@ impl Index {
         self.routes.all()
     }
 
+    /// A route.
+    pub(crate) fn route(&self, id: &RouteId) -> Option<&Route> {
+        self.routes.get(id)
+    }
+
     /// The routes of what is asked of a port from `namespace`: all of one kind, in the order of their keys.
     pub(crate) fn routes_of(&self, service: &Service, port: &ServicePort, namespace: Option<&str>) -> Vec<&Route> {
         self.routes.of(service, port, namespace)
@@ -390,6 +433,28 @@ impl Index {
     /// Whether `route` may name `service`.
     pub(crate) fn may_name(&self, route: &Route, service: &Key) -> bool {
         self.routes.may_name(route, service)
+    }
+
+    /// All traffic policies, in the order of their keys.
+    pub(crate) fn traffic_policies(&self) -> impl Iterator<Item = &TrafficPolicy> {
+        self.traffic_policies.all()
+    }
+
+    /// The traffic policy that counts of those that are attached to `target`.
+    pub(crate) fn traffic_policy_at(&self, target: &Attached) -> Option<&TrafficPolicy> {
+        self.traffic_policies.at(target)
+    }
+
+    /// What traffic policies say of a service's port.
+    #[allow(dead_code)]
+    pub(crate) fn traffic_of_service(&self, service: &Service, port: &ServicePort) -> Said {
+        self.traffic_policies.of_service(service, port)
+    }
+
+    /// What they say of a rule, by its name, of a route of a service's port.
+    #[allow(dead_code)]
+    pub(crate) fn traffic_of_rule(&self, service: &Service, port: &ServicePort, route: &RouteId, rule: &str) -> Said {
+        self.traffic_policies.of_rule(service, port, route, rule)
     }
 
     /// The pods with an address: more than one on the network of their host.
@@ -436,6 +501,7 @@ impl Index {
             pods: self.pods.len(),
             policies: self.peer_authentications.len(),
             routes: self.routes.sizes(),
+            traffic_policies: self.traffic_policies.len(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 use super::{
     DefaultPolicy, PeerAuthentication, Protocol,
     routes::{Grant, Route, RouteKind},
+    traffic::TrafficPolicy,
 };
 
 /// Namespace and name.
@@ -31,6 +32,7 @@ pub(crate) enum Object {
     PeerAuthentication(PeerAuthentication),
     Route(Route),
     ReferenceGrant(Grant),
+    TrafficPolicy(Box<TrafficPolicy>),
 }
 
 /// What kind of thing an object is.
@@ -44,6 +46,7 @@ pub(crate) enum Kind {
     PeerAuthentication,
     Route(RouteKind),
     ReferenceGrant,
+    TrafficPolicy,
 }
 
 /// What tells an object from all others.
@@ -60,6 +63,7 @@ impl Object {
             Self::PeerAuthentication(found) => (Kind::PeerAuthentication, found.key.clone()),
             Self::Route(route) => (Kind::Route(route.kind), route.key.clone()),
             Self::ReferenceGrant(grant) => (Kind::ReferenceGrant, grant.key.clone()),
+            Self::TrafficPolicy(policy) => (Kind::TrafficPolicy, policy.key.clone()),
         }
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn remove(client: Client, removing: Removing<'_>) -> anyhow::Re
             eprintln!("  Take the label {} from these namespaces and start their pods again.", inject::INJECT_LABEL);
         }
         if users.policies > 0 {
-            eprintln!("  {} PeerAuthentications are there, and would go with their kind.", users.policies);
+            eprintln!("  {} policies are there, and would go with their kinds.", users.policies);
         }
         return Ok(false);
     }
@@ -91,12 +91,14 @@ async fn users(client: &Client) -> anyhow::Result<Users> {
             users.namespaces.extend(pod.namespace());
         }
     }
-    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(policies::GROUP, policies::VERSION, "PeerAuthentication"));
-    match Api::<DynamicObject>::all_with(client.clone(), &kind).list_metadata(&ListParams::default()).await {
-        Ok(policies) => users.policies = policies.items.len(),
-        // The cluster does not have the kind.
-        Err(kube::Error::Api(status)) if status.code == 404 => {}
-        Err(error) => return Err(error.into()),
+    for kind in ["PeerAuthentication", "TrafficPolicy"] {
+        let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(policies::GROUP, policies::VERSION, kind));
+        match Api::<DynamicObject>::all_with(client.clone(), &kind).list_metadata(&ListParams::default()).await {
+            Ok(policies) => users.policies += policies.items.len(),
+            // The cluster does not have the kind.
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(users)
 }

@@ -13,6 +13,7 @@ mod place;
 pub mod policies;
 mod problem;
 pub mod routes;
+pub mod traffic;
 
 pub use directory::{Loaded, load_directory};
 pub(crate) use directory::{defined_already, files, load_file};

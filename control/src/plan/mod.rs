@@ -11,6 +11,7 @@ mod nearness;
 pub(crate) mod routes;
 mod shape;
 mod target;
+pub(crate) mod traffic;
 mod view;
 
 use std::net::SocketAddr;

@@ -265,6 +265,20 @@ mod tests {
     }
 
     #[test]
+    fn every_mistake_in_a_traffic_policy_is_told_with_its_line() {
+        let mut place = Place::new();
+        let policy = "apiVersion: weft.dev/v1alpha1\nkind: TrafficPolicy\nmetadata: {name: p}\nspec:\n  targetRefs:\n  - {kind: Service, name: a}\n  timeouts:\n    request: 1s\n  faults:\n    abort: {status: 503}\n";
+        place.write("p.yaml", policy);
+        assert_eq!(place.look(), (names(&["+p"]), 0));
+        place.write("p.yaml", &policy.replace("1s", "soon").replace("503", "700"));
+        let news = place.1.look(clock::wall());
+        assert_eq!(news.problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [8, 10], "{:?}", news.problems);
+        assert!(news.changes.is_empty(), "it stays as it was");
+        place.write("p.yaml", &policy.replace("timeouts", "timeout"));
+        assert!(place.1.look(clock::wall()).problems[0].to_string().contains("did you mean `timeouts`?"));
+    }
+
+    #[test]
     fn a_mistake_in_a_route_is_told_with_its_line_and_the_route_stays_as_it_was() {
         let mut place = Place::new();
         let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\nspec:\n  rules:\n  - matches:\n    - path:\n        value: /a\n";

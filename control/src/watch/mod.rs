@@ -5,7 +5,7 @@
 //! files      told by the kernel that something changed, waits for the edit to settle
 //! folder     which files changed, what they say, what is wrong with them: changes of objects
 //! translate  from manifests to the index's nouns
-//! policies, routes   what both sources read alike, and the mistakes in it
+//! policies, routes, traffic   what both sources read alike, and the mistakes in it
 //! ```
 
 mod cluster;
@@ -15,6 +15,7 @@ mod mistake;
 mod opaque;
 mod policies;
 mod routes;
+mod traffic;
 mod translate;
 
 use tokio::sync::oneshot;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{mistake::Mistake, opaque::OpaquePorts, policies, routes};
+use super::{mistake::Mistake, opaque::OpaquePorts, policies, routes, traffic};
 use crate::{
     index::{DefaultPolicy, Endpoint, Hints, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort, routes::Route},
     manifest::{
@@ -13,6 +13,7 @@ use crate::{
         },
         policies::PeerAuthentication,
         routes::{ConnectionRoute, GROUP, GrpcRoute, HttpRoute, ReferenceGrant},
+        traffic::TrafficPolicy,
     },
 };
 
@@ -46,6 +47,12 @@ pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>
             let (read, mistakes) = policies::peer_authentication(key(&found.metadata), 0, &found.spec);
             without(mistakes, document)?;
             Some(Object::PeerAuthentication(read))
+        }
+        "TrafficPolicy" => {
+            let found: TrafficPolicy = document.parse()?;
+            let (read, mistakes) = traffic::policy(key(&found.metadata), 0, &found.spec);
+            without(mistakes, document)?;
+            Some(Object::TrafficPolicy(Box::new(read)))
         }
         "HTTPRoute" if document.api_version.starts_with(GROUP) => {
             let found: HttpRoute = document.parse()?;

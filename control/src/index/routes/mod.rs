@@ -77,6 +77,11 @@ impl Routes {
         self.by_backend.owners(service).filter_map(|id| self.routes.get(id)).flat_map(parents).collect()
     }
 
+    /// What is said of a route is seen in its parents.
+    pub(super) fn seen_through_policy(&self, id: &RouteId) -> Touched {
+        self.get(id).into_iter().flat_map(parents).collect()
+    }
+
     /// A grant is seen in the parents of the routes that name something it is about.
     fn seen_through_grant(&self, grant: &Grant) -> Touched {
         let named = |route: &&Route| route.services().any(|service| grant.lets(route, service));

@@ -22,7 +22,7 @@ use wire::envoy::config::route::v3::{
 };
 
 pub(super) use backends::resolve;
-pub(crate) use status::conditions;
+pub(crate) use status::{Condition, conditions};
 
 use self::{action::Compiler, order::Candidate};
 use super::target::Target;

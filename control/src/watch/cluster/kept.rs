@@ -18,7 +18,7 @@ pub(super) enum Said {
 }
 
 /// Kinds that are followed.
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::Service,
     Kind::Slice,
     Kind::Pod,
@@ -30,6 +30,7 @@ const KINDS: [Kind; 11] = [
     Kind::Route(RouteKind::Tls),
     Kind::Route(RouteKind::Tcp),
     Kind::ReferenceGrant,
+    Kind::TrafficPolicy,
 ];
 
 /// What is there.

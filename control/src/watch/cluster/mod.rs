@@ -92,6 +92,7 @@ fn events(client: Client) -> BoxStream<'static, Said> {
         or_none(first_served(versions.iter().map(watch).collect()))
     };
     let peers = optional(policies::GROUP, &[policies::VERSION], "PeerAuthentication");
+    let traffic = optional(policies::GROUP, &[policies::VERSION], "TrafficPolicy");
     let http_routes = optional(routes::GROUP, &["v1"], "HTTPRoute");
     let grpc_routes = optional(routes::GROUP, &["v1"], "GRPCRoute");
     let tls_routes = optional(routes::GROUP, &["v1", "v1alpha3", "v1alpha2"], "TLSRoute");
@@ -109,6 +110,7 @@ fn events(client: Client) -> BoxStream<'static, Said> {
         of_kind(tls_routes, Kind::Route(RouteKind::Tls), objects::tls_route, |found| &found.metadata),
         of_kind(tcp_routes, Kind::Route(RouteKind::Tcp), objects::tcp_route, |found| &found.metadata),
         of_kind(grants, Kind::ReferenceGrant, objects::grant, |found| &found.metadata),
+        of_kind(traffic, Kind::TrafficPolicy, objects::traffic_policy, |found| &found.metadata),
     ])
     .boxed()
 }

@@ -12,7 +12,7 @@ use k8s_openapi::{
 use kube::api::DynamicObject;
 use serde::de::DeserializeOwned;
 
-use super::super::{mistake::Mistake, opaque::OpaquePorts, policies, routes};
+use super::super::{mistake::Mistake, opaque::OpaquePorts, policies, routes, traffic};
 use crate::{
     index::{
         DefaultPolicy, Endpoint, Hints, Key, Namespace, Node, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort,
@@ -138,6 +138,12 @@ pub(super) fn peer_authentication(object: &DynamicObject) -> Option<Object> {
         tracing::warn!(object = %key, field, "a PeerAuthentication has a mistake: {what}");
     }
     Some(Object::PeerAuthentication(read))
+}
+
+/// A traffic policy. What in it means nothing is told in its conditions.
+pub(super) fn traffic_policy(object: &DynamicObject) -> Option<Object> {
+    let policy = traffic::policy_in_parts(key(&object.metadata), made(object), &object.data["spec"]);
+    Some(Object::TrafficPolicy(Box::new(policy)))
 }
 
 /// A route. What in it means nothing is told in its conditions.

@@ -6,7 +6,7 @@
 mod matches;
 mod rule;
 mod servers;
-mod time;
+pub(super) mod time;
 
 use super::mistake::Mistake;
 use crate::{

@@ -7,7 +7,7 @@ const PARTS_MAX: usize = 4;
 const DIGITS_MAX: usize = 5;
 
 /// Reads one; `None` when it is none.
-pub(super) fn read(text: &str) -> Option<Duration> {
+pub(in crate::watch) fn read(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = Duration::ZERO;
     let mut parts = 0;

@@ -1,0 +1,120 @@
+//! Which policy counts, and what a change of one touches.
+
+use std::time::Duration;
+
+use super::*;
+use crate::index::{
+    Index, Kind, Object, Protocol, Subject, Touched,
+    routes::{RouteKind, tests::route},
+    tests::{endpoint, key, pod, service, slice},
+};
+
+/// A policy for `target` by which requests may take `seconds`.
+pub(crate) fn policy(name: &str, target: Attached, seconds: u64) -> TrafficPolicy {
+    let timeouts = Timeouts { request: Some(Duration::from_secs(seconds)), ..Timeouts::default() };
+    let said = Said { timeouts, ..Said::default() };
+    TrafficPolicy { key: key(name), made: 1, targets: vec![target], said, mistakes: Vec::new() }
+}
+
+fn of_service(port: Option<&str>) -> Attached {
+    Attached::Service(key("cart"), port.map(str::to_owned))
+}
+
+fn of_route(rule: Option<&str>) -> Attached {
+    Attached::Route(RouteKind::Http, key("r"), rule.map(str::to_owned))
+}
+
+fn web() -> Service {
+    let mut web = service("cart", "10.96.0.5", Protocol::Http);
+    web.ports[0].name = "http".into();
+    web
+}
+
+fn limited(mut policy: TrafficPolicy) -> TrafficPolicy {
+    policy.said.rate_limits = vec![RateLimit { requests: 1, per: Duration::from_secs(1), burst: 1, by: By::All }];
+    policy
+}
+
+#[test]
+fn the_narrowest_that_says_something_counts() {
+    let mut all = TrafficPolicies::default();
+    let web = web();
+    let seconds = |all: &TrafficPolicies, rule: &str| {
+        let said = all.of_rule(&web, &web.ports[0], &(RouteKind::Http, key("r")), rule);
+        said.timeouts.request.map(|time| time.as_secs())
+    };
+    assert_eq!(seconds(&all, "first"), None);
+    for (name, target, value) in [
+        ("a", of_service(None), 1),
+        ("b", of_service(Some("http")), 2),
+        ("c", of_route(None), 3),
+        ("d", of_route(Some("first")), 4),
+    ] {
+        all.insert(policy(name, target, value));
+        assert_eq!(seconds(&all, "first"), Some(value), "{name}");
+    }
+    assert_eq!(seconds(&all, "second"), Some(3));
+    assert_eq!(all.of_service(&web, &web.ports[0]).timeouts.request, Some(Duration::from_secs(2)));
+}
+
+#[test]
+fn what_the_narrow_one_does_not_say_the_wide_one_does() {
+    let mut all = TrafficPolicies::default();
+    let mut wide = policy("a", of_service(None), 1);
+    wide.said.timeouts.idle = Some(Duration::from_secs(9));
+    wide.said.zones = Some(Zones::Prefer);
+    all.insert(wide);
+    all.insert(policy("b", of_service(Some("http")), 2));
+    let web = web();
+    let said = all.of_service(&web, &web.ports[0]);
+    assert_eq!((said.timeouts.request, said.timeouts.idle), (Some(Duration::from_secs(2)), Some(Duration::from_secs(9))));
+    assert_eq!(said.zones, Some(Zones::Prefer));
+}
+
+#[test]
+fn of_two_for_the_same_the_older_counts_whole_and_then_the_name() {
+    let mut all = TrafficPolicies::default();
+    let mut newer = policy("a", of_service(None), 1);
+    newer.made = 2;
+    newer.said.zones = Some(Zones::Prefer);
+    all.insert(newer.clone());
+    all.insert(policy("b", of_service(None), 2));
+    all.insert(policy("c", of_service(None), 3));
+    let web = web();
+    let said = all.of_service(&web, &web.ports[0]);
+    assert_eq!((said.timeouts.request, said.zones), (Some(Duration::from_secs(2)), None));
+}
+
+#[test]
+fn what_is_a_services_own_to_say_is_not_its_callers() {
+    let mut all = TrafficPolicies::default();
+    let mut of_both = limited(policy("a", of_service(None), 1));
+    of_both.targets.push(of_route(None));
+    of_both.said.zones = Some(Zones::Prefer);
+    let web = web();
+    let of_rule = |all: &TrafficPolicies| all.of_rule(&web, &web.ports[0], &(RouteKind::Http, key("r")), "");
+    all.insert(limited(policy("a", of_service(None), 1)));
+    assert!(of_rule(&all).rate_limits.is_empty());
+    all.insert(TrafficPolicy { targets: vec![of_route(None)], ..of_both });
+    let said = of_rule(&all);
+    assert_eq!((said.rate_limits.len(), said.zones), (1, None));
+}
+
+#[test]
+fn a_policy_touches_the_services_whose_requests_it_is_about() {
+    let mut index = Index::default();
+    index.apply(Object::Route(route("shop", "r", &key("till"), &key("cart"))));
+    index.apply(Object::Slice(slice("cart", vec![endpoint("a", "10.77.0.5")])));
+    index.apply(Object::Pod(pod("a", "10.77.0.5")));
+    let touched = |names: &[&str]| -> Touched { names.iter().map(|name| Subject::Service(key(name))).collect() };
+    let apply = |index: &mut Index, policy: &TrafficPolicy| index.apply(Object::TrafficPolicy(Box::new(policy.clone())));
+    let first = policy("a", of_service(None), 1);
+    assert_eq!(apply(&mut index, &first), touched(&["cart"]));
+    assert!(apply(&mut index, &first).is_empty());
+    let moved = policy("a", of_route(None), 1);
+    assert_eq!(apply(&mut index, &moved), touched(&["cart", "till"]), "that of the route's parent, and the one it was");
+    let heard = apply(&mut index, &limited(first));
+    assert!(heard.contains(&Subject::Pod(key("a"))), "who is asked limits how often: {heard:?}");
+    assert!(index.delete(&(Kind::TrafficPolicy, key("a"))).contains(&Subject::Pod(key("a"))));
+    assert!(index.delete(&(Kind::TrafficPolicy, key("a"))).is_empty());
+}
