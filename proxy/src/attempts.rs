@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use smallvec::SmallVec;
 
 use crate::{
-    balance::{Chosen, Work},
+    balance::{Chosen, Wanted, Work},
     clock,
     family::Family,
     refusal::{Reason, Refusal, Retry},
@@ -16,15 +16,16 @@ use crate::{
 /// What was tried already, and how often one may try.
 pub struct Attempts {
     family: Family,
+    key: Option<u64>,
     left: u32,
     failed: SmallVec<[SocketAddr; 4]>,
     last: Option<Refusal>,
 }
 
 impl Attempts {
-    /// As many as `max`, for work that was dialled at `address`.
-    pub fn toward(address: SocketAddr, max: u32) -> Self {
-        Self { family: Family::of(address), left: max, failed: SmallVec::new(), last: None }
+    /// As many as `max`, for work that was dialled at `address` and has this `key`.
+    pub fn toward(address: SocketAddr, key: Option<u64>, max: u32) -> Self {
+        Self { family: Family::of(address), key, left: max, failed: SmallVec::new(), last: None }
     }
 
     /// Goes on to another attempt, or gives up with `refusal`. Only work that cannot have begun is attempted again.
@@ -40,14 +41,15 @@ impl Attempts {
 
     /// Chooses an endpoint that has not failed yet. When none is left, the last failure says more than that.
     pub fn choose(&mut self, cluster: &Arc<Cluster>, work: Work, world: &World) -> Result<Chosen, Refusal> {
-        let chosen = world.balance.choose(cluster, work, self.family, &self.failed, clock::now());
+        let wanted = Wanted { work, family: self.family, key: self.key, tried: &self.failed };
+        let chosen = world.balance.choose(cluster, wanted, clock::now());
         chosen.map_err(|none_left| self.last.take().unwrap_or(none_left))
     }
 
     /// The same, keeping away from the endpoint that failed.
-    pub fn elsewhere(&mut self, refusal: Refusal, chosen: &Chosen) -> Result<(), Refusal> {
+    pub fn elsewhere(&mut self, refusal: Refusal, chosen: &Chosen, world: &World) -> Result<(), Refusal> {
         if refusal.reason != Reason::NoIdentity {
-            chosen.failed(clock::now());
+            world.ejected(&chosen.failed(clock::now()));
         }
         self.failed.push(chosen.endpoint().address);
         self.next(refusal)

@@ -24,7 +24,7 @@ use http_body::Body;
 use crate::{
     accept::Accepted,
     attempts::Attempts,
-    balance::{Chosen, Work},
+    balance::{Chosen, Place, Work},
     clock, connect,
     connect::{Needs, Pipe},
     deadline::within,
@@ -39,7 +39,8 @@ use crate::{
     relay::{self, Answer, Call, Exchanged, Outgoing, Stream, Switch, Switched, Unanswered, Whose},
     route::{self, Asked, Caller, Elsewhere, Permit, Routed, Way},
     side::Side,
-    snapshot::{Destination, Endpoint},
+    snapshot::{Cluster, Destination, Endpoint},
+    verdict::{self, Verdict},
     world::World,
 };
 
@@ -219,7 +220,7 @@ struct Opened {
     pipe: Pipe,
     chosen: Chosen,
     since: Instant,
-    _permit: Permit,
+    _held: (Permit, Option<Place>),
 }
 
 impl MaySpeakFirst for Opened {
@@ -237,22 +238,24 @@ async fn open(walk: &Walk, server: Option<&str>) -> Result<Opened, Refusal> {
     let since = clock::now();
     let destination = walk.destination();
     let routed = route::connection(&destination, server, &walk.caller, &walk.world.dice)?;
-    let mut attempts = Attempts::toward(destination.address, walk.world.settings.attempts_max);
+    let limited = walk.world.balance.limited(routed.cluster, since);
+    let place = limited.map_or(Ok(None), |limited| limited.connection())?;
+    let mut attempts = Attempts::toward(destination.address, routed.key, walk.world.settings.attempts_max);
     loop {
         let chosen = attempts.choose(routed.cluster, Work::Connection, &walk.world)?;
         match connect::bytes(&chosen, &walk.world).await {
             Ok(pipe) => {
                 chosen.reached();
-                return Ok(Opened { pipe, chosen, since, _permit: routed.permit });
+                return Ok(Opened { pipe, chosen, since, _held: (routed.permit, place) });
             }
-            Err(refusal) => attempts.elsewhere(refusal, &chosen)?,
+            Err(refusal) => attempts.elsewhere(refusal, &chosen, &walk.world)?,
         }
     }
 }
 
 /// Carries bytes between a client and the server that was opened for it.
 async fn carry(walk: &Walk, told: &Told, client: Pipe, server: Opened) {
-    let Opened { pipe, chosen, since, _permit } = server;
+    let Opened { pipe, chosen, since, _held } = server;
     let recorder = &walk.world.recorder;
     let edge = walk.edge(told, &chosen);
     recorder.on(Event::Opened { edge: &edge });
@@ -327,13 +330,17 @@ async fn attempt(walk: &Walk, dialled: SocketAddr, routed: Routed<'_>, call: Cal
     let version = if facts.version == Version::HTTP_2 { HttpVersion::Two } else { HttpVersion::One };
     let needs = if matches!(switch, Switch::Extended(_)) { Needs::ExtendedConnect } else { Needs::Version(version) };
     let sent = tallied(&mut request);
-    let mut attempts = Attempts::toward(dialled, world.settings.attempts_max);
+    let place = match routed.cluster.balancing.limits {
+        Some(_) => place(routed.cluster, world).await?,
+        None => None,
+    };
+    let mut attempts = Attempts::toward(dialled, routed.key, world.settings.attempts_max);
     loop {
         let chosen = attempts.choose(routed.cluster, Work::Request, world)?;
         let line = match connect::requests(&chosen, needs, world).await {
             Ok(line) => line,
             Err(refusal) => {
-                attempts.elsewhere(refusal, &chosen)?;
+                attempts.elsewhere(refusal, &chosen, world)?;
                 continue;
             }
         };
@@ -359,33 +366,51 @@ async fn attempt(walk: &Walk, dialled: SocketAddr, routed: Routed<'_>, call: Cal
                 hop::take(request.headers_mut());
                 continue;
             }
-            Err(Unanswered::Lost(refusal)) => return Err(refusal),
+            Err(Unanswered::Lost(refusal)) => {
+                verdict::unanswered(&chosen, &refusal, world);
+                return Err(refusal);
+            }
             Err(Unanswered::Reset(refusal, code)) => {
+                verdict::unanswered(&chosen, &refusal, world);
                 walk.refused(&refusal);
                 return Ok(Answer::Reset { code, refusal });
             }
         };
-        chosen.answered(clock::now());
+        world.ejected(&chosen.answered(clock::now()));
         let edge = walk.edge(&facts.told, &chosen);
-        let answered = |status, sent| Answered { edge, method, status, version, began: facts.began, sent };
+        let answered = |status, sent, verdict| Answered { edge, method, status, version, began: facts.began, sent, verdict };
+        let held = (routed.permit, place);
         return Ok(match exchanged {
             Exchanged::Message(mut response, line) => {
+                let verdict = verdict::answered(&chosen, &response, world);
                 hop::take(response.headers_mut());
                 routed.edits.response(response.headers_mut());
-                let answered = answered(response.status(), sent);
-                let meter = Meter::new(answered, line, chosen, routed.permit, world.clone());
+                let answered = answered(response.status(), sent, verdict);
+                let meter = Meter::new(answered, line, chosen, held, world.clone());
                 Answer::Message(response.map(|body| body.witnessed(Box::new(meter))))
             }
             Exchanged::Switched(mut head, server) => {
                 hop::take(head.headers_mut());
                 routed.edits.response(head.headers_mut());
                 let sent = Tally::default();
-                let answered = answered(head.status(), Some(sent.clone()));
-                let meter = Meter::new(answered, None, chosen, routed.permit, world.clone());
+                let answered = answered(head.status(), Some(sent.clone()), Verdict::Given);
+                let meter = Meter::new(answered, None, chosen, held, world.clone());
                 Answer::Switched(Box::new(Switched { head, server, sent: Box::new(sent), received: Box::new(meter) }))
             }
         });
     }
+}
+
+/// A place among those that may be under way to `cluster`, when there is one. In a box: few have limits, and the others must not
+/// hold the room for them.
+fn place<'a>(cluster: &'a Arc<Cluster>, world: &'a World) -> LocalBoxFuture<'a, Result<Option<Place>, Refusal>> {
+    let waiting = async move {
+        match world.balance.limited(cluster, clock::now()) {
+            Some(limited) => limited.request().await,
+            None => Ok(None),
+        }
+    };
+    waiting.boxed_local()
 }
 
 /// Counts a request's body, if it has one.

@@ -24,6 +24,12 @@ impl Dice {
         // The high half of a 64 by 64 bit product is below `sides`.
         usize::try_from(wide >> 64).unwrap_or(0)
     }
+
+    /// A number from 0 to 1.
+    pub fn fraction(&self) -> f64 {
+        const SIDES: u32 = 1 << 30;
+        self.roll(SIDES as usize) as f64 / f64::from(SIDES)
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@
 //! | `relay` | carry it, count it, close it |
 //!
 //! `http1` and `http2` are those protocols on the wire, which `connect` and `relay` speak at the two ends of a connection;
-//! `copy`, `outbox`, `socket` and `tls` move their bytes. `dice` is chance.
+//! `copy`, `outbox`, `socket` and `tls` move their bytes. `dice` is chance, and `hashing` is where nothing is left to it.
 //! `side` furnishes these rooms for calls to the app and calls of the app. `world` is what every walk shares. `feed` is the
 //! only writer of `snapshot`; `identity` keeps our certificate; `tide` gives memory back; `redirected` tells whether
 //! the redirect rules are there; `events` hears what happened; `admin`
@@ -42,6 +42,7 @@ mod events;
 mod family;
 mod feed;
 mod forwarded;
+mod hashing;
 mod hop;
 mod http1;
 mod http2;
@@ -64,6 +65,7 @@ mod socket;
 mod start;
 mod tide;
 mod tls;
+mod verdict;
 mod worker;
 mod world;
 

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    balance::{Affinities, State, Work},
+    balance::{Shared, State, Wanted, Work},
     clock,
     detect::recognise,
     dice::Dice,
@@ -38,7 +38,7 @@ pub struct Balancing {
 impl Balancing {
     /// Over so many endpoints, all as good as each other.
     pub fn over(endpoints: u16) -> Self {
-        let balancing = Self { state: State::new(1, Affinities::default()), cluster: cluster("cart", endpoints) };
+        let balancing = Self { state: State::new(1, Shared::default()), cluster: cluster("cart", endpoints) };
         // The first choice brings the candidates in line with the cluster.
         balancing.pick();
         balancing
@@ -46,7 +46,8 @@ impl Balancing {
 
     /// Chooses an endpoint for a request that is over at once; `None` when there is none.
     pub fn pick(&self) -> Option<SocketAddr> {
-        let chosen = self.state.choose(&self.cluster, Work::Request, Family::V4, &[], clock::now());
+        let wanted = Wanted { work: Work::Request, family: Family::V4, key: None, tried: &[] };
+        let chosen = self.state.choose(&self.cluster, wanted, clock::now());
         chosen.ok().map(|chosen| chosen.endpoint().address)
     }
 }
@@ -155,7 +156,12 @@ fn cluster(name: &str, endpoints: u16) -> Arc<Cluster> {
         let (workload, namespace) = (name.into(), "shop".into());
         Arc::new(Endpoint { address: address(number), identity: None, workload, namespace, draining: false })
     };
-    Arc::new(Cluster { name: name.into(), endpoints: (0..endpoints).map(endpoint).collect(), affinity: None, discovered: true })
+    Arc::new(Cluster {
+        name: name.into(),
+        endpoints: (0..endpoints).map(endpoint).collect(),
+        discovered: true,
+        ..Default::default()
+    })
 }
 
 fn address(number: u16) -> SocketAddr {

@@ -2,15 +2,16 @@
 
 use std::{cell::Cell, rc::Rc, time::Instant};
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::{
-    balance::Chosen,
+    balance::{Chosen, Place},
     clock,
     connect::Http1Line,
     events::{Edge, Event, HttpVersion},
     payload::Witness,
     route::Permit,
+    verdict::{self, Verdict},
     world::World,
 };
 
@@ -28,6 +29,8 @@ pub struct Answered {
     pub began: Instant,
     /// How much of its body went out.
     pub sent: Option<Tally>,
+    /// What the answer says of its endpoint.
+    pub verdict: Verdict,
 }
 
 /// Hears the answer's body; when it ends, tells what happened and gives back what the request held.
@@ -36,14 +39,18 @@ pub struct Meter {
     received: u64,
     line: Option<Http1Line>,
     world: Rc<World>,
-    /// Held until the end: the load on the endpoint, and the permission.
-    _held: (Chosen, Permit),
+    /// The load on its endpoint, until the end.
+    chosen: Chosen,
+    _held: Held,
 }
+
+/// What a request holds until its end: the permission, and a place among those that may be under way.
+pub type Held = (Permit, Option<Place>);
 
 impl Meter {
     /// Follows `answered`. `line` is given back when both bodies have ended.
-    pub fn new(answered: Answered, line: Option<Http1Line>, chosen: Chosen, permit: Permit, world: Rc<World>) -> Self {
-        Self { answered, received: 0, line, world, _held: (chosen, permit) }
+    pub fn new(answered: Answered, line: Option<Http1Line>, chosen: Chosen, held: Held, world: Rc<World>) -> Self {
+        Self { answered, received: 0, line, world, chosen, _held: held }
     }
 }
 
@@ -52,8 +59,14 @@ impl Witness for Meter {
         self.received += length;
     }
 
+    fn trailers(&mut self, fields: &HeaderMap) {
+        if self.answered.verdict == Verdict::Awaited {
+            verdict::ended(&self.chosen, fields, &self.world);
+        }
+    }
+
     fn ended(&mut self, complete: bool) {
-        let Answered { edge, method, status, version, began, sent } = &self.answered;
+        let Answered { edge, method, status, version, began, sent, .. } = &self.answered;
         // A server that answered before it had read the whole request may be left with the rest of it on the line.
         let whole = sent.as_ref().is_none_or(Tally::is_complete);
         if let Some(line) = self.line.take().filter(|_| complete && whole) {

@@ -77,6 +77,8 @@ pub enum Reason {
     NoPolicy,
     /// The service has no endpoint that is ready.
     NoEndpoint,
+    /// As much is under way as the service's limits allow.
+    Overflow,
     /// The endpoint refused the connection.
     ConnectRefused,
     /// The endpoint did not answer the connection attempt in time.
@@ -109,7 +111,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason there is, for tables and for metrics that start at zero.
-    pub const ALL: [Reason; 29] = [
+    pub const ALL: [Reason; 30] = [
         Reason::NotRedirected,
         Reason::RedirectLoop,
         Reason::TooManyConnections,
@@ -125,6 +127,7 @@ impl Reason {
         Reason::Denied,
         Reason::NoPolicy,
         Reason::NoEndpoint,
+        Reason::Overflow,
         Reason::ConnectRefused,
         Reason::ConnectTimeout,
         Reason::ConnectFailed,
@@ -149,7 +152,7 @@ impl Reason {
             Self::DiscoveryTimeout | Self::NoRoute | Self::NoBackend | Self::Unauthenticated | Self::Denied | Self::NoPolicy => {
                 Room::Route
             }
-            Self::NoEndpoint => Room::Balance,
+            Self::NoEndpoint | Self::Overflow => Room::Balance,
             Self::NoIdentity
             | Self::ConnectRefused
             | Self::ConnectTimeout
@@ -200,7 +203,8 @@ impl Reason {
             | Self::NoIdentity
             | Self::DiscoveryTimeout
             | Self::NoBackend
-            | Self::NoPolicy => Fault::Mesh,
+            | Self::NoPolicy
+            | Self::Overflow => Fault::Mesh,
         }
     }
 
@@ -224,6 +228,7 @@ impl Reason {
             | Self::DiscoveryTimeout
             | Self::NoPolicy
             | Self::NoEndpoint
+            | Self::Overflow
             | Self::ConnectRefused
             | Self::ConnectFailed
             | Self::TunnelRefused => StatusCode::SERVICE_UNAVAILABLE,
@@ -261,6 +266,7 @@ impl Reason {
             Self::Denied => "denied",
             Self::NoPolicy => "no_policy",
             Self::NoEndpoint => "no_endpoint",
+            Self::Overflow => "overflow",
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectFailed => "connect_failed",

@@ -95,7 +95,7 @@ fn carry(file: Option<PathBuf>) -> anyhow::Result<()> {
         identity: store.clone(),
         registry: registry.clone(),
         dials: connect::Dials::default(),
-        affinities: Default::default(),
+        balance: Default::default(),
         redirected: redirected.clone(),
         drain: drain.clone(),
     };

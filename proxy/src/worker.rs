@@ -33,8 +33,8 @@ pub struct Given {
     pub registry: Registry,
     /// Connections all workers have dialled.
     pub dials: connect::Dials,
-    /// Endpoints that all workers stay with.
-    pub affinities: balance::Affinities,
+    /// What all workers share of balancing.
+    pub balance: balance::Shared,
     /// Whether the redirect rules are there.
     pub redirected: Redirected,
     /// Whether we are leaving.
@@ -67,7 +67,7 @@ pub fn run(given: Given, doors: impl FnOnce() -> anyhow::Result<Vec<Door>>) -> a
 }
 
 fn world(given: Given) -> World {
-    let Given { settings, snapshots, identity, registry, dials, affinities, redirected, drain } = given;
+    let Given { settings, snapshots, identity, registry, dials, balance, redirected, drain } = given;
     let log = AccessLog { enabled: settings.access_log };
     World {
         me: Party {
@@ -76,7 +76,7 @@ fn world(given: Given) -> World {
             ..Party::default()
         },
         recorder: Recorder::new(&registry, log),
-        balance: balance::State::new(seed(), affinities),
+        balance: balance::State::new(seed(), balance),
         dice: Dice::new(seed()),
         lines: connect::Lines::default(),
         memory: Default::default(),
@@ -103,7 +103,7 @@ async fn follow(world: Rc<World>) {
     loop {
         snapshots.changed().await;
         let snapshot = snapshots.current().clone();
-        for endpoint in world.balance.retire(clusters(&snapshot)) {
+        for endpoint in world.balance.retire(clusters(&snapshot), clock::now()) {
             world.lines.retire(endpoint);
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     connect, detect,
     dice::Dice,
     drain::{Drain, Occupancy},
-    events::{Party, Recorder},
+    events::{Event, Party, Recorder},
     redirected::Redirected,
     snapshot::{Endpoint, Reader},
     tide::Tide,
@@ -50,6 +50,11 @@ pub struct World {
 }
 
 impl World {
+    /// Tells of endpoints that were put out.
+    pub fn ejected(&self, causes: &balance::Ejected) {
+        causes.iter().for_each(|cause| self.recorder.on(Event::Ejected { cause: *cause }));
+    }
+
     /// Whether `endpoint` is reached over mesh TLS: it has an identity, and is not this very pod. A pod that calls itself
     /// leaves by its loopback link, past every redirect, so nobody would be there to end the TLS.
     pub fn goes_by_mesh(&self, endpoint: &Endpoint) -> bool {

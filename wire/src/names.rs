@@ -52,6 +52,15 @@ pub const PORT: &str = "port";
 pub const DEFAULT_POLICY: &str = "default-policy";
 /// Metadata: seconds since his last call for which a caller stays with the endpoint that he called; absent when he does not.
 pub const AFFINITY: &str = "affinity-seconds";
+/// Metadata of a cluster: how its endpoints share work: `peak-ewma`, `least-request`, `round-robin`, `random`, `ring-hash` or `maglev`. Absent
+/// for the first.
+pub const BALANCER: &str = "balancer";
+/// Metadata of a cluster: milliseconds in which a new endpoint's share grows to that of the others.
+pub const SLOW_START: &str = "slow-start-ms";
+/// Metadata of a cluster: an endpoint that takes so many times as long as its neighbours is put out.
+pub const LATENCY_FACTOR: &str = "outlier-latency-factor";
+/// Metadata of a cluster: milliseconds that a request may wait for a place, where its circuit breakers leave none.
+pub const QUEUE: &str = "queue-ms";
 
 const ADDRESS: &str = "address/";
 

@@ -8,15 +8,19 @@ use prost::Message;
 use wire::envoy::{
     config::{
         cluster::v3::{
-            Cluster,
-            cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig, LbPolicy},
+            CircuitBreakers, Cluster, OutlierDetection,
+            circuit_breakers::{Thresholds, thresholds::RetryBudget},
+            cluster::{ClusterDiscoveryType, CommonLbConfig, DiscoveryType, EdsClusterConfig, LbPolicy},
         },
         core::v3::{
             Address, AggregatedConfigSource, ApiVersion, ConfigSource, HeaderValue, HeaderValueOption, HealthStatus, Locality,
             Node, RuntimeFractionalPercent, SocketAddress, address::Address as AddressKind, config_source::ConfigSourceSpecifier,
             header_value_option::HeaderAppendAction, socket_address::PortSpecifier,
         },
-        endpoint::v3::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier},
+        endpoint::v3::{
+            ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, cluster_load_assignment::Policy,
+            lb_endpoint::HostIdentifier,
+        },
         listener::v3::{ApiListener, Filter, FilterChain, FilterChainMatch, Listener, filter::ConfigType},
         route::v3::{
             DirectResponseAction, HeaderMatcher, QueryParameterMatcher, RedirectAction, RetryPolicy, Route, RouteAction,
@@ -26,7 +30,10 @@ use wire::envoy::{
             redirect_action::{PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier},
             retry_policy::RetryBackOff,
             route::Action,
-            route_action::{ClusterSpecifier, RequestMirrorPolicy},
+            route_action::{
+                ClusterSpecifier, HashPolicy, RequestMirrorPolicy,
+                hash_policy::{ConnectionProperties, Cookie, Header, PolicySpecifier},
+            },
             route_match::PathSpecifier,
             weighted_cluster::ClusterWeight,
         },
@@ -47,7 +54,7 @@ use wire::envoy::{
     service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse, Resource},
     r#type::{
         matcher::v3::{RegexMatchAndSubstitute, RegexMatcher, StringMatcher, string_matcher::MatchPattern},
-        v3::{FractionalPercent, fractional_percent::DenominatorType},
+        v3::{FractionalPercent, Percent, fractional_percent::DenominatorType},
     },
 };
 
@@ -180,6 +187,14 @@ fn routes() {
             default_value: Some(FractionalPercent { numerator: 10, denominator: DenominatorType::TenThousand.into() }),
         }),
     };
+    let hash = |specifier| HashPolicy { policy_specifier: Some(specifier), terminal: true };
+    let hashes = || {
+        vec![
+            hash(PolicySpecifier::Header(Header { header_name: "x-user".into() })),
+            hash(PolicySpecifier::Cookie(Cookie { name: "session".into(), ttl: duration(3), path: "/".into() })),
+            hash(PolicySpecifier::ConnectionProperties(ConnectionProperties { source_ip: true })),
+        ]
+    };
     let action = |specifier| {
         Action::Route(RouteAction {
             cluster_specifier: Some(specifier),
@@ -187,6 +202,7 @@ fn routes() {
             host_rewrite_literal: "host".into(),
             timeout: duration(1),
             retry_policy: Some(retries.clone()),
+            hash_policy: hashes(),
             request_mirror_policies: vec![mirror.clone()],
             regex_rewrite: Some(RegexMatchAndSubstitute { pattern: Some(regex()), substitution: "/".into() }),
         })
@@ -229,13 +245,41 @@ fn routes() {
 
 #[test]
 fn clusters() {
+    let duration = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+    let thresholds = Thresholds {
+        max_connections: Some(1),
+        max_pending_requests: Some(2),
+        max_requests: Some(3),
+        retry_budget: Some(RetryBudget {
+            budget_percent: Some(Percent { value: 20.0 }),
+            min_retry_concurrency: Some(3),
+            budget_interval: duration(10),
+        }),
+    };
+    let outliers = OutlierDetection {
+        consecutive_5xx: Some(5),
+        interval: duration(10),
+        base_ejection_time: duration(5),
+        max_ejection_percent: Some(50),
+        enforcing_consecutive_5xx: Some(100),
+        enforcing_success_rate: Some(0),
+        failure_percentage_threshold: Some(50),
+        enforcing_failure_percentage: Some(100),
+        failure_percentage_minimum_hosts: Some(1),
+        failure_percentage_request_volume: Some(20),
+        max_ejection_time: duration(60),
+        always_eject_one_host: Some(true),
+    };
     let cluster = Cluster {
         name: "cart".into(),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
         eds_cluster_config: Some(EdsClusterConfig { eds_config: Some(aggregated()), service_name: "cart".into() }),
         connect_timeout: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
         lb_policy: LbPolicy::Maglev.into(),
+        circuit_breakers: Some(CircuitBreakers { thresholds: vec![thresholds] }),
+        outlier_detection: Some(outliers),
         metadata: Some(metadata()),
+        common_lb_config: Some(CommonLbConfig { healthy_panic_threshold: Some(Percent { value: 30.0 }) }),
     };
     is_read_whole::<_, full_config::cluster::v3::Cluster>(&cluster);
 }
@@ -254,7 +298,8 @@ fn endpoints() {
         load_balancing_weight: Some(4),
         priority: 1,
     };
-    let assignment = ClusterLoadAssignment { cluster_name: "cart".into(), endpoints: vec![localities] };
+    let policy = Policy { overprovisioning_factor: Some(140) };
+    let assignment = ClusterLoadAssignment { cluster_name: "cart".into(), endpoints: vec![localities], policy: Some(policy) };
     is_read_whole::<_, full_config::endpoint::v3::ClusterLoadAssignment>(&assignment);
 }
 

@@ -44,7 +44,8 @@ pub(super) fn endpoints(
         lb_endpoints,
         ..Default::default()
     };
-    ClusterLoadAssignment { cluster_name: name.to_owned(), endpoints: zones.into_iter().map(locality).collect() }
+    let endpoints = zones.into_iter().map(locality).collect();
+    ClusterLoadAssignment { cluster_name: name.to_owned(), endpoints, ..Default::default() }
 }
 
 /// One endpoint.

@@ -5,17 +5,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the first failure keeps an endpoint out.
-const FIRST: Duration = Duration::from_millis(500);
-
-/// No failure keeps it out for longer.
-const LONGEST: Duration = Duration::from_secs(30);
-
-/// Whether an endpoint is out, and how often in a row it failed.
+/// Whether an endpoint is out, and how often in a row it was put out.
 #[derive(Debug, Default)]
 pub(super) struct Ejection {
     strikes: Cell<u32>,
     until: Cell<Option<Instant>>,
+}
+
+/// How long an endpoint is kept out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// The first time.
+    pub first: Duration,
+    /// At most, each time in a row being twice as long as the last.
+    pub longest: Duration,
+    /// Whoever has been back for so long begins anew; `None` where only [`Ejection::forgive`] says so.
+    pub memory: Option<Duration>,
+}
+
+impl Default for Terms {
+    /// For whoever cannot be reached, where nothing else was said.
+    fn default() -> Self {
+        Self { first: Duration::from_millis(500), longest: Duration::from_secs(30), memory: None }
+    }
 }
 
 impl Ejection {
@@ -24,13 +36,22 @@ impl Ejection {
         self.until.get().is_some_and(|until| now < until)
     }
 
-    /// It failed once more. Failures that were already under way when it was put out count as one.
-    pub(super) fn strike(&self, now: Instant) {
+    /// Until when it is, or was, out.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.until.get()
+    }
+
+    /// Puts it out once more. Failures that were already under way when it was put out count as one.
+    pub(super) fn strike(&self, terms: Terms, now: Instant) {
         if self.holds(now) {
             return;
         }
+        let back = self.until.get().map(|until| now.saturating_duration_since(until));
+        if back.zip(terms.memory).is_some_and(|(back, memory)| back > memory) {
+            self.strikes.set(0);
+        }
         let strikes = self.strikes.get();
-        let time = FIRST.saturating_mul(1 << strikes.min(16)).min(LONGEST);
+        let time = terms.first.saturating_mul(1 << strikes.min(16)).min(terms.longest);
         self.strikes.set(strikes.saturating_add(1));
         self.until.set(Some(now + time));
     }
@@ -48,21 +69,37 @@ mod tests {
 
     #[test]
     fn each_failure_in_a_row_keeps_it_out_twice_as_long_up_to_a_limit() {
-        let ejection = Ejection::default();
+        let (ejection, terms) = (Ejection::default(), Terms::default());
         let mut now = crate::clock::now();
         let mut last = Duration::ZERO;
         for _ in 0..40 {
-            ejection.strike(now);
-            let until = ejection.until.get().unwrap();
+            ejection.strike(terms, now);
+            let until = ejection.until().unwrap();
             let time = until - now;
-            assert!(time >= last && time <= LONGEST);
+            assert!(time >= last && time <= terms.longest);
             last = time;
             now = until;
             assert!(!ejection.holds(now));
         }
-        assert_eq!(last, LONGEST);
+        assert_eq!(last, terms.longest);
         ejection.forgive();
-        ejection.strike(now);
-        assert_eq!(ejection.until.get().unwrap() - now, FIRST);
+        ejection.strike(terms, now);
+        assert_eq!(ejection.until().unwrap() - now, terms.first);
+    }
+
+    #[test]
+    fn whoever_has_been_back_for_long_begins_anew() {
+        let memory = Duration::from_secs(10);
+        let terms = Terms { memory: Some(memory), ..Terms::default() };
+        let ejection = Ejection::default();
+        let now = crate::clock::now();
+        ejection.strike(terms, now);
+        let back = ejection.until().unwrap();
+        ejection.strike(terms, back + memory);
+        let again = ejection.until().unwrap();
+        assert_eq!(again - (back + memory), terms.first * 2);
+        let later = again + memory + Duration::from_millis(1);
+        ejection.strike(terms, later);
+        assert_eq!(ejection.until().unwrap() - later, terms.first);
     }
 }

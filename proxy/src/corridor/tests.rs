@@ -11,7 +11,6 @@ use http::{StatusCode, uri::Scheme};
 use super::*;
 use crate::{
     accept::Door,
-    balance::Affinities,
     config,
     connect::Dials,
     drain::{self, Trigger},
@@ -51,7 +50,7 @@ impl Proxy {
             snapshots,
             identity: Arc::default(),
             dials: Dials::default(),
-            affinities: Affinities::default(),
+            balance: Default::default(),
             redirected: Redirected::by_port(None),
             drain,
         };
@@ -105,7 +104,7 @@ fn app(silent: bool) -> Arc<Cluster> {
     });
     let endpoint = Endpoint { address, identity: None, workload: "".into(), namespace: "".into(), draining: false };
     let name = format!("app/{address}").into();
-    Arc::new(Cluster { name, endpoints: vec![Arc::new(endpoint)], affinity: None, discovered: true })
+    Arc::new(Cluster { name, endpoints: vec![Arc::new(endpoint)], discovered: true, ..Default::default() })
 }
 
 fn under(elements: &str, action: Action<Arc<Cluster>>) -> Route {
@@ -115,7 +114,7 @@ fn under(elements: &str, action: Action<Arc<Cluster>>) -> Route {
 }
 
 fn to(backend: Backend<Arc<Cluster>>) -> Forward<Arc<Cluster>> {
-    Forward { backends: [backend].into_iter().collect(), rewrite: None, timeouts: Timeouts::default() }
+    Forward { backends: [backend].into_iter().collect(), rewrite: None, timeouts: Timeouts::default(), key: None }
 }
 
 #[test]

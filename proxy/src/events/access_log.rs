@@ -48,7 +48,7 @@ impl AccessLog {
                     "connection"
                 );
             }
-            Event::Opened { .. } | Event::Handshake { .. } | Event::Refused { .. } => {}
+            Event::Opened { .. } | Event::Handshake { .. } | Event::Refused { .. } | Event::Ejected { .. } => {}
         }
     }
 }

@@ -10,7 +10,7 @@ use prometheus_client::{
 };
 
 use super::{
-    Direction,
+    Cause, Direction,
     edge::{EdgeCounters, Labels},
     histogram::{BOUNDS, Counts},
     series::{Reading, Registry},
@@ -33,6 +33,7 @@ impl Collector for Metrics {
         connections(&mut encoder, &reading)?;
         refusals(&mut encoder, &reading)?;
         handshakes(&mut encoder, &reading)?;
+        ejections(&mut encoder, &reading)?;
         let help = "Edges that were counted as `other` because the ceiling on series was reached";
         encoder
             .encode_descriptor("weft_series_folded", help, None, MetricType::Counter)?
@@ -118,6 +119,12 @@ fn handshakes(encoder: &mut DescriptorEncoder<'_>, reading: &Reading) -> fmt::Re
         })
         .collect();
     counters(encoder, "weft_tls_handshakes", "Mesh TLS handshakes that succeeded; failed ones are refusals", &sums)
+}
+
+fn ejections(encoder: &mut DescriptorEncoder<'_>, reading: &Reading) -> fmt::Result {
+    let total = |cause: Cause| reading.workers.iter().map(|worker| worker.ejections(cause)).sum();
+    let sums = Cause::ALL.iter().map(|cause| (vec![("cause", cause.word().to_owned())], total(*cause))).collect();
+    counters(encoder, "weft_ejections", "Endpoints that were put out for a while, by why", &sums)
 }
 
 fn counters(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, sums: &BTreeMap<Pairs, u64>) -> fmt::Result {

@@ -58,6 +58,34 @@ impl HttpVersion {
     }
 }
 
+/// Why an endpoint was put out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It could not be reached, or was not who it should be.
+    Unreachable,
+    /// It failed too often in a row.
+    Failures,
+    /// It failed too often of many times.
+    FailureShare,
+    /// It was much slower than its neighbours.
+    Latency,
+}
+
+impl Cause {
+    /// Every cause there is.
+    pub const ALL: [Cause; 4] = [Cause::Unreachable, Cause::Failures, Cause::FailureShare, Cause::Latency];
+
+    /// The word in metrics and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Failures => "failures",
+            Self::FailureShare => "failure_share",
+            Self::Latency => "latency",
+        }
+    }
+}
+
 /// One thing that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -108,6 +136,11 @@ pub enum Event<'a> {
         /// Why.
         refusal: &'a Refusal,
     },
+    /// An endpoint was put out for a while.
+    Ejected {
+        /// Why.
+        cause: Cause,
+    },
 }
 
 /// Where a worker tells what happened. One per worker, never shared between threads.
@@ -143,6 +176,7 @@ impl Recorder {
             }
             Event::Handshake { direction } => self.series.handshake(direction),
             Event::Refused { direction, refusal } => self.series.refused(direction, refusal.reason),
+            Event::Ejected { cause } => self.series.ejected(cause),
         }
     }
 }

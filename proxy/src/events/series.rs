@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Direction,
+    Cause, Direction,
     edge::{Edge, EdgeCounters, Labels, Party, RequestCounters, RequestKey},
     histogram::add,
 };
@@ -39,6 +39,7 @@ struct Lists {
 pub(super) struct WorkerCounters {
     pub(super) refusals: [[AtomicU64; Reason::ALL.len()]; 2],
     pub(super) handshakes: [AtomicU64; 2],
+    pub(super) ejections: [AtomicU64; Cause::ALL.len()],
 }
 
 /// One worker's way to its counters.
@@ -89,6 +90,7 @@ impl Local {
         let counters = Arc::new(WorkerCounters {
             refusals: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
             handshakes: std::array::from_fn(|_| AtomicU64::new(0)),
+            ejections: std::array::from_fn(|_| AtomicU64::new(0)),
         });
         registry.lists().workers.push(counters.clone());
         Self { registry, edges: RefCell::default(), counters }
@@ -134,6 +136,10 @@ impl Local {
     pub(super) fn handshake(&self, direction: Direction) {
         add(&self.counters.handshakes[direction as usize], 1);
     }
+
+    pub(super) fn ejected(&self, cause: Cause) {
+        add(&self.counters.ejections[cause as usize], 1);
+    }
 }
 
 impl WorkerCounters {
@@ -143,6 +149,10 @@ impl WorkerCounters {
 
     pub(super) fn handshakes(&self, direction: Direction) -> u64 {
         self.handshakes[direction as usize].load(Relaxed)
+    }
+
+    pub(super) fn ejections(&self, cause: Cause) -> u64 {
+        self.ejections[cause as usize].load(Relaxed)
     }
 }
 

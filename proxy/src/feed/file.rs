@@ -183,7 +183,7 @@ fn read_identity(files: &IdentityFiles, folder: &Path) -> anyhow::Result<Identit
 fn destination(service: &Service) -> anyhow::Result<Destination> {
     let endpoints: anyhow::Result<Vec<_>> = service.endpoints.iter().map(|member| endpoint(member, service)).collect();
     let name = format!("{}.{}:{}", service.name, service.namespace, service.address.port());
-    let cluster = Arc::new(Cluster { name: name.as_str().into(), endpoints: endpoints?, affinity: None, discovered: true });
+    let cluster = Arc::new(Cluster { name: name.as_str().into(), endpoints: endpoints?, discovered: true, ..Default::default() });
     let protocol = Protocol::from(service.protocol);
     let table = || RouteTable { routes: vec![Route::everything(cluster.clone())] };
     Ok(Destination {

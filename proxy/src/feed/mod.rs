@@ -3,6 +3,7 @@
 //! In: what workers ask, and what control answers. Out: whole snapshots. Never: a half-known destination; one edit in the
 //! cluster becomes one new snapshot.
 
+mod balancing;
 mod changes;
 mod connections;
 mod delta;

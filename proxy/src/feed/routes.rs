@@ -17,6 +17,7 @@ use wire::envoy::{
 };
 
 use super::{
+    balancing,
     changes::{self, Headers},
     regexes,
 };
@@ -141,7 +142,8 @@ fn forward(action: &RouteAction, path: Option<&PathMatch>) -> Result<Forward<Str
         Some(ClusterSpecifier::WeightedClusters(weighted)) => weighted.clusters.iter().map(backend).collect::<Result<_, _>>()?,
         None => return Err("it names no cluster".into()),
     };
-    Ok(Forward { backends, rewrite: changes::rewrite(action, path)?, timeouts: timeouts(action)? })
+    let key = balancing::key(&action.hash_policy);
+    Ok(Forward { backends, rewrite: changes::rewrite(action, path)?, timeouts: timeouts(action)?, key })
 }
 
 /// What is not said is not limited, and no time at all means the same.

@@ -15,7 +15,10 @@ use wire::{
     names,
 };
 
-use super::resources::{Entry, Held, Resources};
+use super::{
+    balancing,
+    resources::{Entry, Held, Resources},
+};
 use crate::snapshot::{
     Admits, Answer, Cluster, Destination, Endpoint, Inbound, Port, Protocol, Route, RouteTable, ServiceName, Snapshot,
 };
@@ -153,16 +156,18 @@ fn declared(word: Option<&str>) -> Protocol {
 }
 
 fn cluster(name: &str, described: Option<&xds::Cluster>, assignment: Option<&ClusterLoadAssignment>) -> Cluster {
-    let endpoints = assignment
-        .into_iter()
-        .flat_map(|assignment| &assignment.endpoints)
-        .flat_map(|locality| &locality.lb_endpoints)
-        .filter_map(endpoint)
-        .map(Arc::new);
+    let mut near: BTreeMap<u32, Vec<Arc<Endpoint>>> = BTreeMap::new();
+    for locality in assignment.into_iter().flat_map(|assignment| &assignment.endpoints) {
+        let endpoints = locality.lb_endpoints.iter().filter_map(endpoint).map(Arc::new);
+        near.entry(locality.priority).or_default().extend(endpoints);
+    }
+    let staying = |level: &Vec<Arc<Endpoint>>| level.iter().filter(|endpoint| !endpoint.draining).cloned().collect::<Vec<_>>();
+    let levels: Vec<_> = near.values().map(staying).filter(|level| !level.is_empty()).collect();
+    let balancing = described.map_or_else(Default::default, |described| balancing::balancing(described, &levels));
     let affinity =
         described.and_then(|described| names::metadata_text(described.metadata.as_ref(), names::AFFINITY)?.parse().ok());
     let affinity = affinity.map(Duration::from_secs);
-    Cluster { name: name.into(), endpoints: endpoints.collect(), affinity, discovered: true }
+    Cluster { name: name.into(), endpoints: near.into_values().flatten().collect(), affinity, discovered: true, balancing }
 }
 
 fn endpoint(endpoint: &LbEndpoint) -> Option<Endpoint> {

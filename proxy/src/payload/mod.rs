@@ -27,6 +27,8 @@ use crate::{
 pub trait Witness {
     /// `length` more bytes went by.
     fn passed(&mut self, length: u64);
+    /// These fields end it.
+    fn trailers(&mut self, _fields: &HeaderMap) {}
     /// It is over; `complete` when it ended as its sender meant it to. Heard once.
     fn ended(&mut self, complete: bool);
 }
@@ -149,8 +151,10 @@ impl Body for Payload {
         };
         match &frame {
             Some(Ok(frame)) => {
-                if let (Some(data), Some(witness)) = (frame.data_ref(), &mut self.witness) {
-                    witness.passed(data.len() as u64);
+                match (&mut self.witness, frame.data_ref(), frame.trailers_ref()) {
+                    (Some(witness), Some(data), _) => witness.passed(data.len() as u64),
+                    (Some(witness), None, Some(trailers)) => witness.trailers(trailers),
+                    _ => {}
                 }
                 if self.is_end_stream() {
                     self.end(true);

@@ -2,7 +2,7 @@
 
 use http::{
     HeaderMap, HeaderValue, Request, Uri,
-    header::{Entry, HOST},
+    header::{Entry, HOST, SET_COOKIE},
     uri::{InvalidUri, PathAndQuery},
 };
 
@@ -13,11 +13,13 @@ use crate::{
 };
 
 /// What is changed of one request and of its answer.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Edits<'a> {
     /// By the backend, and then by its route, as Envoy does it.
     pub(super) changes: [Option<&'a Changes>; 2],
     pub(super) rewrite: Option<&'a Rewrite>,
+    /// A cookie that was made up for it.
+    pub(super) cookie: Option<Box<HeaderValue>>,
 }
 
 impl Edits<'_> {
@@ -40,6 +42,9 @@ impl Edits<'_> {
     pub fn response(&self, headers: &mut HeaderMap) {
         for changes in self.changes.iter().flatten() {
             put(&changes.response, headers);
+        }
+        if let Some(cookie) = self.cookie.as_deref() {
+            headers.append(SET_COOKIE, cookie.clone());
         }
     }
 }

@@ -4,6 +4,7 @@
 //! that the client is to go elsewhere. Pure.
 
 mod edits;
+mod key;
 mod location;
 mod matcher;
 mod path;
@@ -18,10 +19,11 @@ use http::{HeaderValue, StatusCode};
 use crate::{
     dice::Dice,
     refusal::{Reason, Refusal},
-    snapshot::{Action, Cluster, Destination, ServerName, Timeouts},
+    snapshot::{Action, Balancer, Cluster, Destination, ServerName, Timeouts},
 };
 
 pub use edits::Edits;
+use key::Key;
 pub use matcher::Asked;
 pub use permit::Permit;
 
@@ -39,6 +41,8 @@ pub struct Caller {
 pub struct Routed<'a> {
     /// The endpoints to balance over.
     pub cluster: &'a Arc<Cluster>,
+    /// To whom of them it belongs, where a key decides.
+    pub key: Option<u64>,
     /// What is changed on the way.
     pub edits: Edits<'a>,
     /// How long it may take.
@@ -82,13 +86,15 @@ pub fn request<'a>(destination: &'a Destination, asked: Asked<'_>, caller: &Call
             let chosen = backend.and_then(|backend| Some((backend, backend.cluster.as_ref()?)));
             let (backend, cluster) = chosen.ok_or_else(|| unroutable(destination, asked, Reason::NoBackend))?;
             let changes = [backend.changes.as_deref(), route.changes.as_deref()];
-            let edits = Edits { changes, rewrite: forward.rewrite.as_deref() };
-            Ok(Way::On(Routed { cluster, edits, timeouts: forward.timeouts, permit }))
+            let key = forward.key.as_deref().map(|parts| Key::of(parts, asked, caller, dice));
+            let (key, cookie) = key.map(|Key { hash, cookie }| (hash, cookie)).unzip();
+            let edits = Edits { changes, rewrite: forward.rewrite.as_deref(), cookie: cookie.flatten() };
+            Ok(Way::On(Routed { cluster, key, edits, timeouts: forward.timeouts, permit }))
         }
         Action::Redirect(redirect) => {
             let location = location::location(redirect, asked, destination.address);
             let location = location.ok_or_else(|| unroutable(destination, asked, Reason::NoBackend))?;
-            let edits = Edits { changes: [None, route.changes.as_deref()], rewrite: None };
+            let edits = Edits { changes: [None, route.changes.as_deref()], ..Edits::default() };
             Ok(Way::Elsewhere(Elsewhere { status: redirect.status, location, edits }))
         }
         Action::Refuse(reason) => Err(unroutable(destination, asked, *reason)),
@@ -128,7 +134,10 @@ pub fn connection<'a>(
     let cluster = backend.and_then(|backend| backend.cluster.as_ref());
     let cluster =
         cluster.ok_or_else(|| refused(Reason::NoBackend, "has a route for this connection, without a backend that exists"))?;
-    Ok(Routed { cluster, edits: Edits::default(), timeouts: Timeouts::default(), permit: permit::grant(destination, caller)? })
+    let permit = permit::grant(destination, caller)?;
+    let keyed = matches!(cluster.balancing.balancer, Balancer::Keyed(_));
+    let key = keyed.then(|| Key::source(caller.address.ip()).hash);
+    Ok(Routed { cluster, key, edits: Edits::default(), timeouts: Timeouts::default(), permit })
 }
 
 #[cfg(test)]

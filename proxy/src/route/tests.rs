@@ -39,7 +39,7 @@ fn a_route_that_leads_nowhere_says_so() {
     };
     let to = |weight| {
         let backend = Backend { weight, changes: None, cluster: None };
-        Forward { backends: [backend].into_iter().collect(), rewrite: None, timeouts: Timeouts::default() }
+        Forward { backends: [backend].into_iter().collect(), rewrite: None, timeouts: Timeouts::default(), key: None }
     };
     assert_eq!(refused(Action::Refuse(Reason::NoRoute)), Reason::NoRoute);
     assert_eq!(refused(Action::Forward(to(1))), Reason::NoBackend);
@@ -55,7 +55,7 @@ fn goes(routes: Vec<ConnectionRoute<Arc<Cluster>>>, server: Option<&str>) -> Res
 }
 
 fn cluster(name: &str) -> Arc<Cluster> {
-    Arc::new(Cluster { name: name.into(), endpoints: Vec::new(), affinity: None, discovered: true })
+    Arc::new(Cluster { name: name.into(), discovered: true, ..Cluster::default() })
 }
 
 fn for_server(server: Option<&str>, to: Option<&str>) -> ConnectionRoute<Arc<Cluster>> {

@@ -3,6 +3,7 @@
 //! In: nothing but what `feed` writes. Out: answers to "what is this address?". Never: a half-known destination; an
 //! address is in the snapshot only when everything behind it (routes, clusters, endpoints) is.
 
+mod balancing;
 mod changes;
 mod connections;
 mod reader;
@@ -18,6 +19,7 @@ use std::{
 use certs::name::SpiffeId;
 use hashbrown::HashMap;
 
+pub use balancing::{Balancer, Balancing, FailureShare, KeyPart, Limits, Outliers, Queue};
 pub use changes::{Changes, HeaderChanges, PathRewrite, Put, Redirect, Rewrite};
 pub use connections::{ConnectionRoute, ConnectionTable, ServerName};
 pub use reader::{Ask, Publisher, Reader, channel};
@@ -106,16 +108,18 @@ pub enum Protocol {
 }
 
 /// Endpoints that can stand in for one another.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Cluster {
     /// Unique among clusters; what balancing state is remembered by.
     pub name: Arc<str>,
-    /// All of them, those that are leaving included.
+    /// All of them, the nearest first, those that are leaving included.
     pub endpoints: Vec<Arc<Endpoint>>,
     /// How long since its last call the app stays with the endpoint that it called; `None` where it need not.
     pub affinity: Option<Duration>,
     /// Whether discovery described it; if not, it is the one address somebody dialled, and there is nothing to balance.
     pub discovered: bool,
+    /// How work is shared among them.
+    pub balancing: Balancing,
 }
 
 /// One process that can be dialled.
@@ -202,6 +206,11 @@ impl Destination {
 impl Cluster {
     fn single(address: SocketAddr, kind: &str) -> Self {
         let endpoint = Endpoint { address, identity: None, workload: "".into(), namespace: "".into(), draining: false };
-        Self { name: format!("{kind}/{address}").into(), endpoints: vec![Arc::new(endpoint)], affinity: None, discovered: false }
+        Self { name: format!("{kind}/{address}").into(), endpoints: vec![Arc::new(endpoint)], ..Self::default() }
+    }
+
+    /// Endpoints that may be sent new work.
+    pub fn staying(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.endpoints.iter().filter(|endpoint| !endpoint.draining)
     }
 }

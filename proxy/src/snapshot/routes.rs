@@ -9,7 +9,7 @@ use http::{HeaderName, Method};
 use regex::bytes::Regex;
 use smallvec::{SmallVec, smallvec};
 
-use super::{Changes, Cluster, Redirect, Rewrite};
+use super::{Changes, Cluster, KeyPart, Redirect, Rewrite};
 use crate::refusal::Reason;
 
 /// Which requests go where.
@@ -85,6 +85,8 @@ pub struct Forward<C> {
     pub rewrite: Option<Arc<Rewrite>>,
     /// How long they may take.
     pub timeouts: Timeouts,
+    /// What their key is made of, where one decides on the endpoint: the first of these that a request has.
+    pub key: Option<Arc<[KeyPart]>>,
 }
 
 /// How long an answer may take to begin. `None` where nobody minds.
@@ -117,7 +119,7 @@ impl RouteTable {
 impl<C> Route<C> {
     /// All requests go to `cluster`.
     pub fn everything(cluster: C) -> Self {
-        let forward = Forward { backends: smallvec![Backend::only(cluster)], rewrite: None, timeouts: Timeouts::default() };
+        let forward = Forward::only(cluster);
         Self { matching: None, changes: None, action: Action::Forward(forward) }
     }
 
@@ -142,9 +144,15 @@ impl<C> Route<C> {
 }
 
 impl<C> Forward<C> {
+    /// To `cluster`, as they are.
+    pub fn only(cluster: C) -> Self {
+        Self { backends: smallvec![Backend::only(cluster)], rewrite: None, timeouts: Timeouts::default(), key: None }
+    }
+
     fn toward<D>(&self, find: impl Fn(&C) -> Option<Option<D>>) -> Option<Forward<D>> {
         let backends = self.backends.iter().map(|backend| backend.toward(&find));
-        Some(Forward { backends: backends.collect::<Option<_>>()?, rewrite: self.rewrite.clone(), timeouts: self.timeouts })
+        let (rewrite, key) = (self.rewrite.clone(), self.key.clone());
+        Some(Forward { backends: backends.collect::<Option<_>>()?, rewrite, timeouts: self.timeouts, key })
     }
 }
 
