@@ -6,6 +6,8 @@
 //!                   └─ mesh ─────▶ each stream is one or the other
 //! ```
 
+mod fault;
+
 use std::{
     cell::RefCell,
     net::SocketAddr,
@@ -298,14 +300,21 @@ struct Facts {
 /// Takes a request where its route says.
 async fn deliver(walk: &Walk, mut call: Call, facts: Facts) -> Result<Answer, Refusal> {
     let destination = walk.destination();
-    let routed = match route::request(&destination, Asked::of(&call.request), &walk.caller, &walk.world.dice)? {
+    let asked = Asked::of(&call.request);
+    let mut routed = match route::request(&destination, asked, &walk.caller, &walk.world.dice, facts.began)? {
         Way::On(routed) => routed,
+        Way::Preflight(headers) => return Ok(Answer::Message(relay::preflight(*headers))),
         Way::Elsewhere(Elsewhere { status, location, edits }) => {
             let mut response = relay::redirect(status, location);
             edits.response(response.headers_mut());
             return Ok(Answer::Message(response));
         }
     };
+    if let Some(fault) = routed.fault.take()
+        && let Some(answer) = Box::pin(fault::suffer(walk, *fault, call.request.headers().get(CONTENT_TYPE))).await
+    {
+        return Ok(answer);
+    }
     routed.edits.request(&mut call.request)?;
     // Both ways are written out: to hand the work to somebody would move it, which costs every request.
     match routed.timeouts.request {

@@ -17,7 +17,8 @@
 //! | `relay` | carry it, count it, close it |
 //!
 //! `http1` and `http2` are those protocols on the wire, which `connect` and `relay` speak at the two ends of a connection;
-//! `copy`, `outbox`, `socket` and `tls` move their bytes. `dice` is chance, and `hashing` is where nothing is left to it.
+//! `copy`, `outbox`, `socket` and `tls` move their bytes. `dice` is chance, and `hashing` is where nothing is left to it;
+//! `rate_limit` counts how often is asked.
 //! `side` furnishes these rooms for calls to the app and calls of the app. `world` is what every walk shares. `feed` is the
 //! only writer of `snapshot`; `identity` keeps our certificate; `tide` gives memory back; `redirected` tells whether
 //! the redirect rules are there; `events` hears what happened; `admin`
@@ -55,6 +56,7 @@ mod meter;
 mod outbox;
 mod payload;
 mod probe;
+mod rate_limit;
 mod redirected;
 mod refusal;
 mod relay;

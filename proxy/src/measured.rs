@@ -77,7 +77,7 @@ impl Routes {
 
     /// Whether a request may go anywhere.
     pub fn find<B>(&self, request: &http::Request<B>) -> bool {
-        route::request(&self.destination, Asked::of(request), &self.caller, &self.dice).is_ok()
+        route::request(&self.destination, Asked::of(request), &self.caller, &self.dice, clock::now()).is_ok()
     }
 }
 

@@ -3,7 +3,7 @@
 //! A refusal has one [`Reason`]. Everything else about it (room, fault, status, metric label) follows from the reason by
 //! one exhaustive match each, so a new reason that forgets to say what a client is told does not compile.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
@@ -75,6 +75,10 @@ pub enum Reason {
     Denied,
     /// Control has not said yet who may go there.
     NoPolicy,
+    /// It was asked for more often than a policy allows.
+    RateLimited,
+    /// A policy has it answered with an error, for a trial.
+    Fault,
     /// The service has no endpoint that is ready.
     NoEndpoint,
     /// As much is under way as the service's limits allow.
@@ -111,7 +115,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason there is, for tables and for metrics that start at zero.
-    pub const ALL: [Reason; 30] = [
+    pub const ALL: [Reason; 32] = [
         Reason::NotRedirected,
         Reason::RedirectLoop,
         Reason::TooManyConnections,
@@ -126,6 +130,8 @@ impl Reason {
         Reason::Unauthenticated,
         Reason::Denied,
         Reason::NoPolicy,
+        Reason::RateLimited,
+        Reason::Fault,
         Reason::NoEndpoint,
         Reason::Overflow,
         Reason::ConnectRefused,
@@ -149,9 +155,14 @@ impl Reason {
         match self {
             Self::NotRedirected | Self::RedirectLoop | Self::TooManyConnections => Room::Accept,
             Self::ClientSilent | Self::MalformedTls | Self::ClientCertificate => Room::Detect,
-            Self::DiscoveryTimeout | Self::NoRoute | Self::NoBackend | Self::Unauthenticated | Self::Denied | Self::NoPolicy => {
-                Room::Route
-            }
+            Self::DiscoveryTimeout
+            | Self::NoRoute
+            | Self::NoBackend
+            | Self::Unauthenticated
+            | Self::Denied
+            | Self::NoPolicy
+            | Self::RateLimited
+            | Self::Fault => Room::Route,
             Self::NoEndpoint | Self::Overflow => Room::Balance,
             Self::NoIdentity
             | Self::ConnectRefused
@@ -185,7 +196,8 @@ impl Reason {
             | Self::ClientAborted
             | Self::NoRoute
             | Self::Unauthenticated
-            | Self::Denied => Fault::Client,
+            | Self::Denied
+            | Self::RateLimited => Fault::Client,
             Self::NoEndpoint
             | Self::ConnectRefused
             | Self::ConnectTimeout
@@ -204,6 +216,7 @@ impl Reason {
             | Self::DiscoveryTimeout
             | Self::NoBackend
             | Self::NoPolicy
+            | Self::Fault
             | Self::Overflow => Fault::Mesh,
         }
     }
@@ -214,7 +227,7 @@ impl Reason {
             Self::BadRequest | Self::MalformedTls | Self::ClientSilent | Self::ClientAborted => StatusCode::BAD_REQUEST,
             Self::ClientSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::ClientFlood => StatusCode::TOO_MANY_REQUESTS,
+            Self::ClientFlood | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::NotSwitchable => StatusCode::NOT_IMPLEMENTED,
             Self::ClientCertificate | Self::Unauthenticated | Self::Denied => StatusCode::FORBIDDEN,
             Self::NoRoute => StatusCode::NOT_FOUND,
@@ -227,6 +240,7 @@ impl Reason {
             | Self::NoIdentity
             | Self::DiscoveryTimeout
             | Self::NoPolicy
+            | Self::Fault
             | Self::NoEndpoint
             | Self::Overflow
             | Self::ConnectRefused
@@ -265,6 +279,8 @@ impl Reason {
             Self::Unauthenticated => "unauthenticated",
             Self::Denied => "denied",
             Self::NoPolicy => "no_policy",
+            Self::RateLimited => "rate_limited",
+            Self::Fault => "fault",
             Self::NoEndpoint => "no_endpoint",
             Self::Overflow => "overflow",
             Self::ConnectRefused => "connect_refused",
@@ -319,13 +335,20 @@ pub struct Refusal {
     pub reason: Reason,
     /// Whether another endpoint may be tried.
     pub retry: Retry,
+    /// How long to wait before it is worth asking again, where that is known.
+    pub wait: Option<Duration>,
     detail: Arc<str>,
 }
 
 impl Refusal {
     /// A refusal of work that cannot have begun anywhere.
     pub fn new<'a>(reason: Reason, detail: impl Into<Cow<'a, str>>) -> Self {
-        Self { reason, retry: Retry::Safe, detail: detail.into().into_owned().into() }
+        Self { reason, retry: Retry::Safe, wait: None, detail: detail.into().into_owned().into() }
+    }
+
+    /// A refusal of work that may be asked for again after `wait`.
+    pub fn later<'a>(reason: Reason, detail: impl Into<Cow<'a, str>>, wait: Duration) -> Self {
+        Self { wait: Some(wait), ..Self::new(reason, detail) }
     }
 
     /// A refusal of work that the server may have begun.

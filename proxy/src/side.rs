@@ -12,7 +12,7 @@ use crate::{
     events::{Direction, Edge, Labels, Party},
     refusal::Refusal,
     route::Caller,
-    snapshot::{Admits, Answer, Destination, Endpoint, Port, Protocol, Snapshot},
+    snapshot::{Admits, Answer, Destination, Endpoint, Protocol, Snapshot},
     world::World,
 };
 
@@ -56,7 +56,7 @@ impl Side {
             (Direction::Inbound, _) if destination.address.ip().is_loopback() => destination.clone(),
             (Direction::Inbound, _) => {
                 let now = local(destination.address, snapshot);
-                if now.admits == destination.admits { destination.clone() } else { Arc::new(now) }
+                if now.admits_as(destination) { destination.clone() } else { Arc::new(now) }
             }
             // What is not described any more is carried on as it was begun: its endpoints answer for themselves.
             _ => destination.clone(),
@@ -106,8 +106,7 @@ fn local(address: SocketAddr, snapshot: &Snapshot) -> Destination {
     let Some(inbound) = &snapshot.inbound else {
         return Destination::local(address, Protocol::Undeclared, Admits::Untold);
     };
-    let Port { protocol, admits } = inbound.at(address.port());
-    Destination::local(address, protocol, admits)
+    Destination::at_port(address, inbound.at(address.port()))
 }
 
 fn us(world: &World) -> Party {

@@ -21,6 +21,22 @@ pub const HTTP_CONNECTION_MANAGER: &str =
 pub const TCP_PROXY: &str = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 /// The HTTP filter that ends every chain.
 pub const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+/// What a route says to a filter.
+pub const FILTER_CONFIG: &str = "type.googleapis.com/envoy.config.route.v3.FilterConfig";
+/// The filter that tells browsers which pages may ask, by name, by its settings, and by what a route says to it.
+pub const CORS_FILTER: &str = "envoy.filters.http.cors";
+/// See [`CORS_FILTER`].
+pub const CORS: &str = "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors";
+/// See [`CORS_FILTER`].
+pub const CORS_POLICY: &str = "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy";
+/// The filter that spoils requests for a trial.
+pub const FAULT_FILTER: &str = "envoy.filters.http.fault";
+/// What is said to [`FAULT_FILTER`].
+pub const HTTP_FAULT: &str = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault";
+/// The filter that counts how often is asked.
+pub const RATE_LIMIT_FILTER: &str = "envoy.filters.http.local_ratelimit";
+/// What is said to [`RATE_LIMIT_FILTER`].
+pub const LOCAL_RATE_LIMIT: &str = "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit";
 
 /// The listener that describes a proxy's own ports; every proxy gets its own under this name.
 pub const INBOUND: &str = "inbound";
@@ -61,6 +77,9 @@ pub const SLOW_START: &str = "slow-start-ms";
 pub const LATENCY_FACTOR: &str = "outlier-latency-factor";
 /// Metadata of a cluster: milliseconds that a request may wait for a place, where its circuit breakers leave none.
 pub const QUEUE: &str = "queue-ms";
+/// Metadata of routes, and of the chains of [`INBOUND`]: how often may be asked, one limit a line: `REQUESTS/MILLISECONDS/BURST/all NAME` or
+/// `REQUESTS/MILLISECONDS/BURST/client NAME`. Wherever the same line stands, the same count is meant.
+pub const RATE_LIMITS: &str = "rate-limits";
 
 const ADDRESS: &str = "address/";
 

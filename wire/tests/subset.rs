@@ -2,7 +2,9 @@
 //! far as we name it.
 
 use envoy_types::pb::envoy::{
-    config as full_config, extensions::filters::network as full_network, service::discovery::v3 as full_discovery,
+    config as full_config,
+    extensions::filters::{http as full_http, network as full_network},
+    service::discovery::v3 as full_discovery,
 };
 use prost::Message;
 use wire::envoy::{
@@ -23,8 +25,8 @@ use wire::envoy::{
         },
         listener::v3::{ApiListener, Filter, FilterChain, FilterChainMatch, Listener, filter::ConfigType},
         route::v3::{
-            DirectResponseAction, HeaderMatcher, QueryParameterMatcher, RedirectAction, RetryPolicy, Route, RouteAction,
-            RouteConfiguration, RouteMatch, VirtualHost, WeightedCluster,
+            DirectResponseAction, FilterConfig, HeaderMatcher, QueryParameterMatcher, RedirectAction, RetryPolicy, Route,
+            RouteAction, RouteConfiguration, RouteMatch, VirtualHost, WeightedCluster,
             header_matcher::HeaderMatchSpecifier,
             query_parameter_matcher::QueryParameterMatchSpecifier,
             redirect_action::{PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier},
@@ -51,10 +53,18 @@ use wire::envoy::{
             },
         },
     },
+    extensions::filters::{
+        common::fault::v3::{FaultDelay, fault_delay::FaultDelaySecifier},
+        http::{
+            cors::v3::CorsPolicy,
+            fault::v3::{FaultAbort, HttpFault, fault_abort::ErrorType},
+            local_ratelimit::v3::LocalRateLimit,
+        },
+    },
     service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse, Resource},
     r#type::{
         matcher::v3::{RegexMatchAndSubstitute, RegexMatcher, StringMatcher, string_matcher::MatchPattern},
-        v3::{FractionalPercent, Percent, fractional_percent::DenominatorType},
+        v3::{FractionalPercent, Percent, TokenBucket, fractional_percent::DenominatorType},
     },
 };
 
@@ -129,7 +139,11 @@ fn filters() {
     let manager = HttpConnectionManager {
         stat_prefix: "cart".into(),
         route_specifier: Some(RouteSpecifier::Rds(rds)),
-        http_filters: vec![HttpFilter { name: "router".into(), config_type: Some(HttpConfig::TypedConfig(any(1))) }],
+        http_filters: vec![HttpFilter {
+            name: "router".into(),
+            config_type: Some(HttpConfig::TypedConfig(any(1))),
+            is_optional: true,
+        }],
     };
     is_read_whole::<_, full_network::http_connection_manager::v3::HttpConnectionManager>(&manager);
     let weighted = TcpWeightedCluster { clusters: vec![TcpClusterWeight { name: "cart".into(), weight: 3 }] };
@@ -137,6 +151,42 @@ fn filters() {
         let proxy = TcpProxy { stat_prefix: "cart".into(), cluster_specifier: Some(cluster) };
         is_read_whole::<_, full_network::tcp_proxy::v3::TcpProxy>(&proxy);
     }
+}
+
+fn fraction() -> FractionalPercent {
+    FractionalPercent { numerator: 10, denominator: DenominatorType::TenThousand.into() }
+}
+
+#[test]
+fn what_routes_say_to_filters() {
+    is_read_whole::<_, full_config::route::v3::FilterConfig>(&FilterConfig { config: Some(any(1)), is_optional: true });
+    let time = prost_types::Duration { seconds: 1, nanos: 2 };
+    for error in [ErrorType::HttpStatus(503), ErrorType::GrpcStatus(14)] {
+        let delay = FaultDelay { fault_delay_secifier: Some(FaultDelaySecifier::FixedDelay(time)), percentage: Some(fraction()) };
+        let abort = FaultAbort { error_type: Some(error), percentage: Some(fraction()) };
+        is_read_whole::<_, full_http::fault::v3::HttpFault>(&HttpFault { delay: Some(delay), abort: Some(abort) });
+    }
+    let all = || Some(RuntimeFractionalPercent { default_value: Some(fraction()) });
+    let limit = LocalRateLimit {
+        stat_prefix: "weft".into(),
+        token_bucket: Some(TokenBucket { max_tokens: 1, tokens_per_fill: Some(2), fill_interval: Some(time) }),
+        filter_enabled: all(),
+        filter_enforced: all(),
+    };
+    is_read_whole::<_, full_http::local_ratelimit::v3::LocalRateLimit>(&limit);
+    let policy = CorsPolicy {
+        allow_origin_string_match: vec![StringMatcher {
+            match_pattern: Some(MatchPattern::Exact("*".into())),
+            ignore_case: false,
+        }],
+        allow_methods: "GET".into(),
+        allow_headers: "a".into(),
+        expose_headers: "b".into(),
+        max_age: "5".into(),
+        allow_credentials: Some(true),
+        forward_not_matching_preflights: Some(true),
+    };
+    is_read_whole::<_, full_http::cors::v3::CorsPolicy>(&policy);
 }
 
 #[test]
@@ -224,6 +274,7 @@ fn routes() {
         response_headers_to_add: add(),
         response_headers_to_remove: remove(),
         request_headers_to_remove: remove(),
+        typed_per_filter_config: [(String::from("filter"), any(1))].into(),
         name: "rule".into(),
     };
     let moved = redirect(PathRewriteSpecifier::PathRedirect("/to".into()), RedirectResponseCode::PermanentRedirect);
@@ -395,7 +446,12 @@ fn endpoints_of_others_are_understood_as_far_as_we_speak() {
 #[test]
 fn services_and_types_have_the_names_that_others_know() {
     use envoy_types::pb::envoy::{
-        extensions::filters::http::router::v3::Router,
+        extensions::filters::http::{
+            cors::v3::{Cors, CorsPolicy},
+            fault::v3::HttpFault,
+            local_ratelimit::v3::LocalRateLimit,
+            router::v3::Router,
+        },
         service::discovery::v3::aggregated_discovery_service_server as full_service,
     };
     use prost::Name;
@@ -411,6 +467,11 @@ fn services_and_types_have_the_names_that_others_know() {
         (names::HTTP_CONNECTION_MANAGER, full_network::http_connection_manager::v3::HttpConnectionManager::full_name()),
         (names::TCP_PROXY, full_network::tcp_proxy::v3::TcpProxy::full_name()),
         (names::ROUTER, Router::full_name()),
+        (names::FILTER_CONFIG, full_config::route::v3::FilterConfig::full_name()),
+        (names::CORS, Cors::full_name()),
+        (names::CORS_POLICY, CorsPolicy::full_name()),
+        (names::HTTP_FAULT, HttpFault::full_name()),
+        (names::LOCAL_RATE_LIMIT, LocalRateLimit::full_name()),
     ] {
         assert_eq!(ours, format!("type.googleapis.com/{full}"));
     }

@@ -27,7 +27,7 @@ pub(crate) use policy::DefaultPolicy;
 pub(crate) use protocol::Protocol;
 use routes::{Route, RouteId, RouteKind, Routes};
 pub(crate) use subject::{Subject, Touched};
-use traffic::{Attached, Said, TrafficPolicies, TrafficPolicy};
+use traffic::{Attached, RateLimit, Said, TrafficPolicies, TrafficPolicy};
 
 /// The cluster as it was last heard of.
 #[derive(Debug, Default)]
@@ -325,16 +325,14 @@ impl Index {
     }
 
     /// A traffic policy is seen in the services, and in the parents of the routes, that it is attached to; and in the pods behind a
-    /// service where it says how often they may be asked.
+    /// service, since it, or one that counts in its place, may say how often they may be asked.
     fn seen_through_traffic_policy(&self, policy: &TrafficPolicy) -> Touched {
         let mut touched = Touched::new();
         for target in &policy.targets {
             match target {
                 Attached::Service(service, _) => {
                     touched.insert(Subject::Service(service.clone()));
-                    if !policy.said.rate_limits.is_empty() {
-                        touched.extend(self.slices(service).flat_map(|slice| self.seen_through_members(&members(slice))));
-                    }
+                    touched.extend(self.slices(service).flat_map(|slice| self.seen_through_members(&members(slice))));
                 }
                 Attached::Route(kind, key, _) => touched.extend(self.routes.seen_through_policy(&(*kind, key.clone()))),
             }
@@ -446,13 +444,11 @@ impl Index {
     }
 
     /// What traffic policies say of a service's port.
-    #[allow(dead_code)]
     pub(crate) fn traffic_of_service(&self, service: &Service, port: &ServicePort) -> Said {
         self.traffic_policies.of_service(service, port)
     }
 
     /// What they say of a rule, by its name, of a route of a service's port.
-    #[allow(dead_code)]
     pub(crate) fn traffic_of_rule(&self, service: &Service, port: &ServicePort, route: &RouteId, rule: &str) -> Said {
         self.traffic_policies.of_rule(service, port, route, rule)
     }
@@ -475,15 +471,8 @@ impl Index {
     /// What a pod's ports speak: what it declares itself, and else what the services that lead to it declare.
     pub(crate) fn ports_of(&self, pod: &Pod) -> BTreeMap<u16, Protocol> {
         let mut ports = BTreeMap::new();
-        let by_address = pod.addresses.iter().flat_map(|address| self.slices_by_address.owners(address));
-        let slices: BTreeSet<&Key> = self.slices_by_pod.owners(&pod.key).chain(by_address).collect();
-        for slice in slices.into_iter().filter_map(|key| self.slices.get(key)) {
-            let Some(service) = self.services.get(&slice.service) else { continue };
-            for port in &slice.ports {
-                let declared = service.ports.iter().find(|declared| declared.name == port.name);
-                let declared = declared.map(|declared| declared.protocol).filter(|protocol| *protocol != Protocol::Auto);
-                ports.extend(declared.map(|protocol| (port.port, protocol)));
-            }
+        for (port, _, declared) in self.led_to(pod).filter(|(.., declared)| declared.protocol != Protocol::Auto) {
+            ports.insert(port, declared.protocol);
         }
         for (port, protocol) in &pod.ports {
             if *protocol != Protocol::Auto || !ports.contains_key(port) {
@@ -491,6 +480,30 @@ impl Index {
             }
         }
         ports
+    }
+
+    /// How often a pod's ports may be asked, as far as traffic policies of the services that lead to it say.
+    pub(crate) fn rate_limits_of(&self, pod: &Pod) -> BTreeMap<u16, Vec<RateLimit>> {
+        let mut limits: BTreeMap<u16, Vec<RateLimit>> = BTreeMap::new();
+        for (port, service, declared) in self.led_to(pod) {
+            let said = self.traffic_of_service(service, declared).rate_limits;
+            if !said.is_empty() {
+                limits.entry(port).or_default().extend(said);
+            }
+        }
+        limits
+    }
+
+    /// The ports of a pod that services lead to, and which ports of theirs do.
+    fn led_to(&self, pod: &Pod) -> impl Iterator<Item = (u16, &Service, &ServicePort)> {
+        let by_address = pod.addresses.iter().flat_map(|address| self.slices_by_address.owners(address));
+        let slices: BTreeSet<&Key> = self.slices_by_pod.owners(&pod.key).chain(by_address).collect();
+        let slices = slices.into_iter().filter_map(|key| self.slices.get(key));
+        let known = slices.filter_map(|slice| Some((slice, self.services.get(&slice.service)?)));
+        known.flat_map(|(slice, service)| {
+            let declared = |port: &SlicePort| service.ports.iter().find(|declared| declared.name == port.name);
+            slice.ports.iter().filter_map(move |port| Some((port.port, service, declared(port)?)))
+        })
     }
 
     /// How much there is.

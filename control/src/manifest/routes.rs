@@ -199,6 +199,8 @@ pub struct Filter {
     /// What it is.
     #[serde(rename = "type")]
     pub kind: String,
+    /// Of `CORS`.
+    pub cors: Option<Cors>,
     /// Of `RequestHeaderModifier`.
     pub request_header_modifier: Option<HeaderModifier>,
     /// Of `ResponseHeaderModifier`.
@@ -209,6 +211,24 @@ pub struct Filter {
     pub request_redirect: Option<Redirect>,
     /// Of `URLRewrite`.
     pub url_rewrite: Option<Rewrite>,
+}
+
+/// Pages of which other origins may ask, and for what. `*` stands for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Cors {
+    /// Origins: a scheme, a host in which `*` stands for whatever may be there, and a port.
+    pub allow_origins: Vec<String>,
+    /// Whether with credentials.
+    pub allow_credentials: Option<bool>,
+    /// Methods.
+    pub allow_methods: Vec<String>,
+    /// Header fields of requests.
+    pub allow_headers: Vec<String>,
+    /// Header fields of answers that they may see.
+    pub expose_headers: Vec<String>,
+    /// Seconds for which a browser need not ask about that again; 5 when absent.
+    pub max_age: Option<u32>,
 }
 
 /// Changes of header fields.

@@ -7,7 +7,7 @@ use wire::{
     envoy::{
         config::listener::v3::{Filter, FilterChain, FilterChainMatch, Listener, filter::ConfigType},
         extensions::filters::{
-            http::router::v3::Router,
+            http::{cors::v3::Cors, fault::v3::HttpFault, local_ratelimit::v3::LocalRateLimit, router::v3::Router},
             network::http_connection_manager::v3::{
                 HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier,
                 http_filter::ConfigType as HttpConfigType,
@@ -20,10 +20,11 @@ use wire::{
 use super::{
     callers::Callers,
     connections::{self, Chains},
+    limits,
     shape::{aggregated, any, socket},
     target::Target,
 };
-use crate::index::{Pod, Protocol};
+use crate::index::{Pod, Protocol, traffic::RateLimit};
 
 /// What an address is. The shape other proxies know too: a chain for requests, and a default chain for all else; or the chains of
 /// those routes that are about whole connections.
@@ -44,14 +45,21 @@ pub(super) fn listener(name: &str, target: &Target<'_>, routed: Option<Chains>) 
     }
 }
 
-/// What a pod's own ports speak, and who may call them. Nobody can declare all of them: the default chain is for the others.
-pub(super) fn inbound(pod: &Pod, mut ports: BTreeMap<u16, Protocol>, callers: &Callers) -> Listener {
-    for port in callers.ports() {
+/// What a pod's own ports speak, who may call them, and how often. Nobody can declare all of them: the default chain is for the others.
+pub(super) fn inbound(
+    pod: &Pod,
+    mut ports: BTreeMap<u16, Protocol>,
+    callers: &Callers,
+    rates: &BTreeMap<u16, Vec<RateLimit>>,
+) -> Listener {
+    for port in callers.ports().chain(rates.keys().copied()) {
         ports.entry(port).or_default();
     }
     let chain = |(port, protocol): (u16, Protocol)| {
         let policy = callers.at(port).map(|policy| (names::DEFAULT_POLICY, policy.word()));
-        let said = [(names::PROTOCOL, protocol.word())].into_iter().chain(policy);
+        let rates = rates.get(&port).map(|rates| limits::text(rates));
+        let rates = rates.as_deref().map(|rates| (names::RATE_LIMITS, rates));
+        let said = [(names::PROTOCOL, protocol.word())].into_iter().chain(policy).chain(rates);
         FilterChain {
             filter_chain_match: Some(FilterChainMatch { destination_port: Some(u32::from(port)), ..Default::default() }),
             metadata: Some(names::metadata(said)),
@@ -77,17 +85,26 @@ pub(super) fn inbound(pod: &Pod, mut ports: BTreeMap<u16, Protocol>, callers: &C
 }
 
 fn requests(behind: &str) -> FilterChain {
-    let router = HttpFilter {
-        name: String::from("envoy.filters.http.router"),
-        config_type: Some(HttpConfigType::TypedConfig(any(names::ROUTER, &Router {}))),
+    let http_filter = |name: &str, config, is_optional| HttpFilter {
+        name: name.to_owned(),
+        config_type: Some(HttpConfigType::TypedConfig(config)),
+        is_optional,
     };
+    // What they do is for each route to say. Whoever does not know one is not to refuse the listener.
+    let rates = LocalRateLimit { stat_prefix: String::from("weft"), ..Default::default() };
+    let http_filters = vec![
+        http_filter(names::CORS_FILTER, any(names::CORS, &Cors {}), true),
+        http_filter(names::FAULT_FILTER, any(names::HTTP_FAULT, &HttpFault::default()), true),
+        http_filter(names::RATE_LIMIT_FILTER, any(names::LOCAL_RATE_LIMIT, &rates), true),
+        http_filter("envoy.filters.http.router", any(names::ROUTER, &Router {}), false),
+    ];
     let manager = HttpConnectionManager {
         stat_prefix: behind.to_owned(),
         route_specifier: Some(RouteSpecifier::Rds(Rds {
             config_source: Some(aggregated()),
             route_config_name: behind.to_owned(),
         })),
-        http_filters: vec![router],
+        http_filters,
     };
     FilterChain {
         filter_chain_match: Some(FilterChainMatch {

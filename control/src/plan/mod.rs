@@ -6,6 +6,7 @@ mod cluster;
 mod connections;
 mod endpoints;
 mod kind;
+mod limits;
 mod listener;
 mod nearness;
 pub(crate) mod routes;
@@ -58,7 +59,8 @@ pub(crate) fn resource(index: &Index, viewer: Option<&Key>, mesh: &Mesh, kind: K
         Kind::Listener if name == names::INBOUND => {
             let pod = index.pod(viewer?)?;
             let default_policy = index.default_policy(pod).unwrap_or(mesh.default_policy);
-            listener::inbound(pod, index.ports_of(pod), &Callers::of(default_policy, &index.proofs(pod))).encode_to_vec()
+            let callers = Callers::of(default_policy, &index.proofs(pod));
+            listener::inbound(pod, index.ports_of(pod), &callers, &index.rate_limits_of(pod)).encode_to_vec()
         }
         Kind::Listener => {
             let target = Target::at(index, names::parse_address(name)?)?;

@@ -14,6 +14,10 @@ use crate::index::{
         tests::{grant, key_in, route},
     },
     tests::{endpoint, key, pod, service, slice},
+    traffic::{
+        Attached, TrafficPolicy,
+        tests::{limited, policy},
+    },
 };
 
 const CART: &str = "cart.shop.svc.cluster.local:80";
@@ -142,6 +146,23 @@ fn a_proxy_is_told_what_its_own_ports_speak() {
 }
 
 #[test]
+fn a_proxy_is_told_how_often_its_own_ports_may_be_asked() {
+    let mut index = shop(Protocol::Auto);
+    let limits = |index: &Index| -> Vec<(Option<u32>, String)> {
+        let inbound: Listener = get(index, Kind::Listener, names::INBOUND).unwrap();
+        let told = inbound.filter_chains.iter().filter_map(|chain| {
+            let text = names::metadata_text(chain.metadata.as_ref(), names::RATE_LIMITS)?.to_owned();
+            Some((chain.filter_chain_match.as_ref()?.destination_port, text))
+        });
+        told.collect()
+    };
+    assert_eq!(limits(&index), []);
+    let said = limited(policy("p", Attached::Service(key("cart"), None), 1));
+    index.apply(Object::TrafficPolicy(Box::new(said)));
+    assert_eq!(limits(&index), [(Some(8080), String::from("1/1000/1/all shop/p 0 Service shop/cart"))]);
+}
+
+#[test]
 fn what_nobody_has_is_no_resource() {
     let index = shop(Protocol::Auto);
     for name in ["address/10.96.0.5:81", "address/1.1.1.1:80", "address/x", "other"] {
@@ -199,6 +220,13 @@ fn any_step() -> impl Strategy<Value = Step> {
             }
         ),
         (space(), space()).prop_map(|(namespace, from)| Object::ReferenceGrant(grant(namespace, from))),
+        (name(), name(), 0..3_i64, any::<bool>(), prop::sample::select(RouteKind::ALL.to_vec())).prop_map(
+            |(name, of, made, is_of_route, kind)| {
+                let target = if is_of_route { Attached::Route(kind, key(of), None) } else { Attached::Service(key(of), None) };
+                let policy = TrafficPolicy { made, ..policy(name, target, 1) };
+                Object::TrafficPolicy(Box::new(if made == 0 { policy } else { limited(policy) }))
+            }
+        ),
     ];
     (object, prop::bool::weighted(0.3))
         .prop_map(|(object, delete)| if delete { Step::Delete(object.identity()) } else { Step::Apply(object) })

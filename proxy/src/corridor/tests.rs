@@ -110,7 +110,7 @@ fn app(silent: bool) -> Arc<Cluster> {
 fn under(elements: &str, action: Action<Arc<Cluster>>) -> Route {
     let path = PathMatch::Elements(elements.into());
     let matching = Match { path, method: None, headers: Vec::new(), query: Vec::new() };
-    Route { matching: Some(Arc::new(matching)), changes: None, action }
+    Route { matching: Some(Arc::new(matching)), gate: None, changes: None, action }
 }
 
 fn to(backend: Backend<Arc<Cluster>>) -> Forward<Arc<Cluster>> {

@@ -155,7 +155,7 @@ pub fn load(path: &Path) -> anyhow::Result<Standalone> {
 
 /// Nobody has said who may call: everybody.
 fn inbound(ports: BTreeMap<u16, Declared>) -> Inbound {
-    let open = |protocol| Port { protocol, admits: Admits::Everybody };
+    let open = |protocol| Port { protocol, admits: Admits::Everybody, gate: None };
     let ports = ports.into_iter().map(|(port, declared)| (port, open(declared.into())));
     Inbound { ports: ports.collect(), others: open(Protocol::Undeclared) }
 }

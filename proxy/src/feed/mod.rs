@@ -8,6 +8,8 @@ mod changes;
 mod connections;
 mod delta;
 mod file;
+mod gates;
+mod limits;
 mod regexes;
 mod resources;
 mod routes;

@@ -1,6 +1,9 @@
 //! The xDS resources we hold, decoded, and which others they point at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use prost::Message;
 use wire::{
@@ -13,8 +16,11 @@ use wire::{
     names,
 };
 
-use super::{connections, routes};
-use crate::snapshot::{ConnectionTable, Route};
+use super::{connections, gates, limits::Limits, routes};
+use crate::{
+    clock,
+    snapshot::{ConnectionTable, Gate, Route},
+};
 
 /// A resource type we speak, in the order in which a whole answer is made of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +72,8 @@ pub(super) struct Entry {
     pub(super) requests: Option<String>,
     /// Where opaque connections go, if it takes any.
     pub(super) bytes: Option<ConnectionTable<String>>,
+    /// What requests must pass at single ports, of our own.
+    pub(super) gates: BTreeMap<u32, Arc<Gate>>,
 }
 
 /// All resources held, by name.
@@ -75,6 +83,7 @@ pub(super) struct Resources {
     pub(super) routes: BTreeMap<String, Held<Vec<Route<String>>>>,
     pub(super) clusters: BTreeMap<String, Held<Cluster>>,
     pub(super) endpoints: BTreeMap<String, Held<ClusterLoadAssignment>>,
+    limits: Limits,
 }
 
 impl Resources {
@@ -86,9 +95,12 @@ impl Resources {
     pub(super) fn insert(&mut self, kind: Kind, name: &str, version: &str, body: &[u8]) -> Result<(), String> {
         let version = version.to_owned();
         match kind {
-            Kind::Listener => put(&mut self.listeners, name, version, entry(name, decode(name, body)?)?),
+            Kind::Listener => {
+                let entry = entry(name, decode(name, body)?, &mut self.limits)?;
+                put(&mut self.listeners, name, version, entry);
+            }
             Kind::Route => {
-                let (routes, mistakes) = routes::read(&decode(name, body)?);
+                let (routes, mistakes) = routes::read(&decode(name, body)?, &mut self.limits, clock::now());
                 put(&mut self.routes, name, version, routes);
                 if !mistakes.is_empty() {
                     return Err(format!("{name}: {}", mistakes.join("; ")));
@@ -159,10 +171,13 @@ fn decode<T: Message + Default>(name: &str, body: &[u8]) -> Result<T, String> {
     T::decode(body).map_err(|error| format!("{name}: {error}"))
 }
 
-fn entry(name: &str, listener: Listener) -> Result<Entry, String> {
+fn entry(name: &str, listener: Listener, limits: &mut Limits) -> Result<Entry, String> {
     let mut entry = Entry::default();
     let mut connections = Vec::new();
     for chain in listener.filter_chains.iter().chain(&listener.default_filter_chain) {
+        let port = chain.filter_chain_match.as_ref().and_then(|wanted| wanted.destination_port);
+        let gate = gates::of_port(chain.metadata.as_ref(), limits, clock::now()).map_err(|why| format!("{name}: {why}"))?;
+        entry.gates.extend(port.zip(gate));
         for filter in &chain.filters {
             let Some(config) = filter_config(filter) else { continue };
             match config.type_url.as_str() {

@@ -3,7 +3,11 @@
 //! What cannot be understood must not send a request where it was not meant to go: a match that cannot be read matches
 //! nothing, and an action that cannot be read refuses what it was for.
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{HeaderName, Method, header::HOST};
 use smallvec::smallvec;
@@ -19,6 +23,8 @@ use wire::envoy::{
 use super::{
     balancing,
     changes::{self, Headers},
+    gates,
+    limits::Limits,
     regexes,
 };
 use crate::{
@@ -32,8 +38,8 @@ const METHOD: &str = ":method";
 /// And the host, which routes may also call by its own name.
 const AUTHORITY: &str = ":authority";
 
-/// The routes of `configuration`, and what is wrong with those that cannot be used as they are.
-pub(super) fn read(configuration: &RouteConfiguration) -> (Vec<Route<String>>, Vec<String>) {
+/// The routes of `configuration`, which is read at `now`, and what is wrong with those that cannot be used as they are.
+pub(super) fn read(configuration: &RouteConfiguration, limits: &mut Limits, now: Instant) -> (Vec<Route<String>>, Vec<String>) {
     let mut mistakes = Vec::new();
     let mut routes = Vec::new();
     for (number, route) in configuration.virtual_hosts.iter().flat_map(|host| &host.routes).enumerate() {
@@ -48,9 +54,11 @@ pub(super) fn read(configuration: &RouteConfiguration) -> (Vec<Route<String>>, V
                 continue;
             }
         };
-        routes.push(treated(route, matching.clone()).unwrap_or_else(|mistake| {
+        let gate = gates::of_route(route, limits, now);
+        let treated = gate.and_then(|gate| Ok(Route { gate, ..treated(route, matching.clone())? }));
+        routes.push(treated.unwrap_or_else(|mistake| {
             note(format!("{mistake}; it refuses what it matches"));
-            Route { matching, changes: None, action: Action::Refuse(Reason::NoBackend) }
+            Route { matching, gate: None, changes: None, action: Action::Refuse(Reason::NoBackend) }
         }));
     }
     (routes, mistakes)
@@ -107,7 +115,7 @@ fn parameter_text(parameter: &QueryParameterMatcher) -> Result<TextMatch, String
     }
 }
 
-fn text(matcher: &StringMatcher) -> Result<TextMatch, String> {
+pub(super) fn text(matcher: &StringMatcher) -> Result<TextMatch, String> {
     match &matcher.match_pattern {
         Some(MatchPattern::Exact(exact)) if !matcher.ignore_case => Ok(TextMatch::Exact(exact.as_str().into())),
         Some(MatchPattern::SafeRegex(regex)) => regexes::whole(&regex.regex).map(TextMatch::Regex),
@@ -120,7 +128,7 @@ fn treated(route: &xds::Route, matching: Option<Arc<Match>>) -> Result<Route<Str
     let action = action(route, matching.as_deref().map(|matching| &matching.path))?;
     let request = Headers { add: &route.request_headers_to_add, remove: &route.request_headers_to_remove };
     let response = Headers { add: &route.response_headers_to_add, remove: &route.response_headers_to_remove };
-    Ok(Route { matching, changes: changes::changes(request, response)?, action })
+    Ok(Route { matching, gate: None, changes: changes::changes(request, response)?, action })
 }
 
 fn action(route: &xds::Route, path: Option<&PathMatch>) -> Result<Action<String>, String> {
@@ -198,7 +206,11 @@ mod tests {
 
     fn read(routes: Vec<xds::Route>) -> (Vec<Route<String>>, Vec<String>) {
         let host = VirtualHost { routes, ..Default::default() };
-        super::read(&RouteConfiguration { name: "cart".into(), virtual_hosts: vec![host] })
+        super::read(
+            &RouteConfiguration { name: "cart".into(), virtual_hosts: vec![host] },
+            &mut Limits::default(),
+            crate::clock::now(),
+        )
     }
 
     fn clusters(routes: &[Route<String>]) -> Vec<&str> {

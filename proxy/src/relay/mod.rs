@@ -12,7 +12,7 @@ mod http1;
 mod http2;
 mod send;
 
-pub use answer::{redirect, refuse};
+pub use answer::{abort, preflight, redirect, refuse};
 pub use bytes::bytes;
 pub use call::{Answer, Call, Switch, Switched};
 pub use exchange::{Exchanged, Outgoing, Unanswered, exchange};

@@ -6,7 +6,7 @@ use http::{
     uri::{InvalidUri, PathAndQuery},
 };
 
-use super::path;
+use super::{cors::Granted, path};
 use crate::{
     refusal::{Reason, Refusal},
     snapshot::{Changes, HeaderChanges, PathRewrite, Put, Rewrite},
@@ -20,6 +20,8 @@ pub struct Edits<'a> {
     pub(super) rewrite: Option<&'a Rewrite>,
     /// A cookie that was made up for it.
     pub(super) cookie: Option<Box<HeaderValue>>,
+    /// What a browser is told beside the answer.
+    pub(super) cors: Option<Box<Granted<'a>>>,
 }
 
 impl Edits<'_> {
@@ -45,6 +47,9 @@ impl Edits<'_> {
         }
         if let Some(cookie) = self.cookie.as_deref() {
             headers.append(SET_COOKIE, cookie.clone());
+        }
+        if let Some(granted) = &self.cors {
+            granted.answer(headers);
         }
     }
 }

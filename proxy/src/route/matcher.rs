@@ -77,7 +77,7 @@ fn header_matches(name: &HeaderName, wanted: &TextMatch, asked: Asked<'_>) -> bo
     }
 }
 
-fn text_matches(wanted: &TextMatch, text: &[u8]) -> bool {
+pub(super) fn text_matches(wanted: &TextMatch, text: &[u8]) -> bool {
     match wanted {
         TextMatch::Exact(exact) => exact.as_bytes() == text,
         TextMatch::Regex(regex) => Regex::is_match(regex, text),

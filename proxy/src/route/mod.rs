@@ -3,7 +3,9 @@
 //! In: a destination of the snapshot, what is asked and who is calling. Out: [`Routed`], which carries the [`Permit`], or
 //! that the client is to go elsewhere. Pure.
 
+mod cors;
 mod edits;
+mod gate;
 mod key;
 mod location;
 mod matcher;
@@ -11,10 +13,10 @@ mod path;
 mod permit;
 mod weights;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use certs::name::SpiffeId;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::{
     dice::Dice,
@@ -23,6 +25,8 @@ use crate::{
 };
 
 pub use edits::Edits;
+pub use gate::Fault;
+use gate::{Passage, Passed};
 use key::Key;
 pub use matcher::Asked;
 pub use permit::Permit;
@@ -43,6 +47,8 @@ pub struct Routed<'a> {
     pub cluster: &'a Arc<Cluster>,
     /// To whom of them it belongs, where a key decides.
     pub key: Option<u64>,
+    /// What is done to it for a trial; `None` for nothing.
+    pub fault: Option<Box<Fault>>,
     /// What is changed on the way.
     pub edits: Edits<'a>,
     /// How long it may take.
@@ -58,6 +64,8 @@ pub enum Way<'a> {
     On(Routed<'a>),
     /// Its client is told to go elsewhere.
     Elsewhere(Elsewhere<'a>),
+    /// It asks what pages of its origin may ask for, and is told in these header fields.
+    Preflight(Box<HeaderMap>),
 }
 
 /// How a client is told to go elsewhere.
@@ -71,15 +79,28 @@ pub struct Elsewhere<'a> {
     pub edits: Edits<'a>,
 }
 
-/// Routes a request. Where several share requests, `dice` decide, once for all attempts of this one.
+/// Routes a request that came at `now`. Where several share requests, `dice` decide, once for all attempts of this one.
 ///
 /// # Errors
 /// [`Reason::NoRoute`] when nothing matches, or the destination takes no requests; [`Reason::NoBackend`] when a route matches
-/// and has nowhere to go; or the caller may not go there.
-pub fn request<'a>(destination: &'a Destination, asked: Asked<'_>, caller: &Caller, dice: &Dice) -> Result<Way<'a>, Refusal> {
+/// and has nowhere to go; or the caller may not go there, or not so often.
+pub fn request<'a>(
+    destination: &'a Destination,
+    asked: Asked<'_>,
+    caller: &Caller,
+    dice: &Dice,
+    now: Instant,
+) -> Result<Way<'a>, Refusal> {
     let routes = destination.requests.as_ref().map_or(&[][..], |table| &table.routes);
     let route = matcher::first(routes, asked).ok_or_else(|| unroutable(destination, asked, Reason::NoRoute))?;
     let permit = permit::grant(destination, caller)?;
+    let Passage { fault, cors } = match &route.gate {
+        None => Passage::default(),
+        Some(gate) => match gate::pass(gate, asked, caller, dice, now)? {
+            Passed::Through(passage) => passage,
+            Passed::Preflight(headers) => return Ok(Way::Preflight(headers)),
+        },
+    };
     match &route.action {
         Action::Forward(forward) => {
             let backend = weights::draw(&forward.backends, dice);
@@ -88,13 +109,13 @@ pub fn request<'a>(destination: &'a Destination, asked: Asked<'_>, caller: &Call
             let changes = [backend.changes.as_deref(), route.changes.as_deref()];
             let key = forward.key.as_deref().map(|parts| Key::of(parts, asked, caller, dice));
             let (key, cookie) = key.map(|Key { hash, cookie }| (hash, cookie)).unzip();
-            let edits = Edits { changes, rewrite: forward.rewrite.as_deref(), cookie: cookie.flatten() };
-            Ok(Way::On(Routed { cluster, key, edits, timeouts: forward.timeouts, permit }))
+            let edits = Edits { changes, rewrite: forward.rewrite.as_deref(), cookie: cookie.flatten(), cors };
+            Ok(Way::On(Routed { cluster, key, fault, edits, timeouts: forward.timeouts, permit }))
         }
         Action::Redirect(redirect) => {
             let location = location::location(redirect, asked, destination.address);
             let location = location.ok_or_else(|| unroutable(destination, asked, Reason::NoBackend))?;
-            let edits = Edits { changes: [None, route.changes.as_deref()], ..Edits::default() };
+            let edits = Edits { changes: [None, route.changes.as_deref()], cors, ..Edits::default() };
             Ok(Way::Elsewhere(Elsewhere { status: redirect.status, location, edits }))
         }
         Action::Refuse(reason) => Err(unroutable(destination, asked, *reason)),
@@ -137,7 +158,7 @@ pub fn connection<'a>(
     let permit = permit::grant(destination, caller)?;
     let keyed = matches!(cluster.balancing.balancer, Balancer::Keyed(_));
     let key = keyed.then(|| Key::source(caller.address.ip()).hash);
-    Ok(Routed { cluster, key, edits: Edits::default(), timeouts: Timeouts::default(), permit })
+    Ok(Routed { cluster, key, fault: None, edits: Edits::default(), timeouts: Timeouts::default(), permit })
 }
 
 #[cfg(test)]

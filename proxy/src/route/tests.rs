@@ -15,7 +15,7 @@ fn caller() -> Caller {
 
 /// Routes a request for `/`.
 fn asked(destination: &Destination) -> Result<Way<'_>, Refusal> {
-    request(destination, Asked::of(&Request::new(())), &caller(), &Dice::new(1))
+    request(destination, Asked::of(&Request::new(())), &caller(), &Dice::new(1), crate::clock::now())
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn requests_and_bytes_go_only_where_they_are_declared() {
 fn a_route_that_leads_nowhere_says_so() {
     let refused = |action| {
         let local = Destination::local("10.77.0.5:80".parse().unwrap(), Protocol::Http, Admits::Everybody);
-        let table = RouteTable { routes: vec![Route { matching: None, changes: None, action }] };
+        let table = RouteTable { routes: vec![Route { matching: None, gate: None, changes: None, action }] };
         asked(&Destination { requests: Some(Arc::new(table)), ..local }).unwrap_err().reason
     };
     let to = |weight| {
@@ -85,7 +85,7 @@ fn a_connection_whose_route_leads_nowhere_says_so() {
 fn a_client_is_told_to_go_elsewhere_with_what_its_route_adds() {
     let redirect = Redirect { status: StatusCode::FOUND, scheme: None, host: Some("v2".into()), port: None, path: None };
     let action = Action::Redirect(Arc::new(redirect));
-    let table = RouteTable { routes: vec![Route { matching: None, changes: Some(Arc::default()), action }] };
+    let table = RouteTable { routes: vec![Route { matching: None, gate: None, changes: Some(Arc::default()), action }] };
     let local = Destination::local("10.77.0.5:80".parse().unwrap(), Protocol::Http, Admits::Everybody);
     let destination = Destination { requests: Some(Arc::new(table)), ..local };
     let Ok(Way::Elsewhere(elsewhere)) = asked(&destination) else { panic!("it stays") };

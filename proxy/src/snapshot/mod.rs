@@ -6,6 +6,7 @@
 mod balancing;
 mod changes;
 mod connections;
+mod gate;
 mod reader;
 mod routes;
 
@@ -22,6 +23,7 @@ use hashbrown::HashMap;
 pub use balancing::{Balancer, Balancing, FailureShare, KeyPart, Limits, Outliers, Queue};
 pub use changes::{Changes, HeaderChanges, PathRewrite, Put, Redirect, Rewrite};
 pub use connections::{ConnectionRoute, ConnectionTable, ServerName};
+pub use gate::{Abort, Cors, Faults, Gate, Listed, Origins, Share};
 pub use reader::{Ask, Publisher, Reader, channel};
 pub use routes::{Action, Backend, Forward, Match, PathMatch, Route, RouteTable, TextMatch, Timeouts};
 
@@ -147,18 +149,20 @@ pub struct Inbound {
 }
 
 /// What is said of one of this proxy's own ports.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Port {
     /// What it speaks.
     pub protocol: Protocol,
     /// Who may call it.
     pub admits: Admits,
+    /// What requests must pass there; `None` for nothing.
+    pub gate: Option<Arc<Gate>>,
 }
 
 impl Inbound {
     /// What is said of a port.
-    pub fn at(&self, port: u16) -> Port {
-        self.ports.get(&port).copied().unwrap_or(self.others)
+    pub fn at(&self, port: u16) -> &Port {
+        self.ports.get(&port).unwrap_or(&self.others)
     }
 }
 
@@ -177,8 +181,15 @@ impl Destination {
 
     /// The local app behind this sidecar at `address`.
     pub fn local(address: SocketAddr, protocol: Protocol, admits: Admits) -> Self {
+        Self::at_port(address, &Port { protocol, admits, gate: None })
+    }
+
+    /// The same, as far as something is said of its port.
+    pub fn at_port(address: SocketAddr, port: &Port) -> Self {
+        let Port { protocol, admits, gate } = port;
+        let (protocol, admits) = (*protocol, *admits);
         let cluster = Arc::new(Cluster::single(address, "local"));
-        let table = RouteTable { routes: vec![Route::everything(cluster.clone())] };
+        let table = RouteTable { routes: vec![Route { gate: gate.clone(), ..Route::everything(cluster.clone()) }] };
         Self {
             address,
             service: None,
@@ -187,6 +198,16 @@ impl Destination {
             bytes: (protocol != Protocol::Http).then(|| ConnectionTable::to(cluster)),
             admits,
         }
+    }
+
+    /// Whether the same may go there as to `other`, which is behind the same port.
+    pub fn admits_as(&self, other: &Self) -> bool {
+        let gates = |destination: &Self| destination.requests.as_ref().and_then(|table| table.routes.first()?.gate.clone());
+        let is_same = match (gates(self), gates(other)) {
+            (Some(one), Some(two)) => Arc::ptr_eq(&one, &two),
+            (one, two) => one.is_none() && two.is_none(),
+        };
+        self.admits == other.admits && is_same
     }
 
     /// Every cluster that something may go to.

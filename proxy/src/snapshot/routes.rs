@@ -9,7 +9,7 @@ use http::{HeaderName, Method};
 use regex::bytes::Regex;
 use smallvec::{SmallVec, smallvec};
 
-use super::{Changes, Cluster, KeyPart, Redirect, Rewrite};
+use super::{Changes, Cluster, Gate, KeyPart, Redirect, Rewrite};
 use crate::refusal::Reason;
 
 /// Which requests go where.
@@ -24,6 +24,8 @@ pub struct RouteTable {
 pub struct Route<C = Arc<Cluster>> {
     /// Of which; `None` for all.
     pub matching: Option<Arc<Match>>,
+    /// What they must pass; `None` for nothing.
+    pub gate: Option<Arc<Gate>>,
     /// What is changed of them and of their answers; `None` for nothing.
     pub changes: Option<Arc<Changes>>,
     /// What becomes of them.
@@ -120,7 +122,7 @@ impl<C> Route<C> {
     /// All requests go to `cluster`.
     pub fn everything(cluster: C) -> Self {
         let forward = Forward::only(cluster);
-        Self { matching: None, changes: None, action: Action::Forward(forward) }
+        Self { matching: None, gate: None, changes: None, action: Action::Forward(forward) }
     }
 
     /// Every cluster that a request may go to.
@@ -139,7 +141,8 @@ impl<C> Route<C> {
             Action::Redirect(redirect) => Action::Redirect(redirect.clone()),
             Action::Refuse(reason) => Action::Refuse(*reason),
         };
-        Some(Route { matching: self.matching.clone(), changes: self.changes.clone(), action })
+        let (matching, gate, changes) = (self.matching.clone(), self.gate.clone(), self.changes.clone());
+        Some(Route { matching, gate, changes, action })
     }
 }
 

@@ -10,8 +10,8 @@ mod nouns;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use nouns::{
-    Action, Backend, CallMatch, Forward, Grant, HeaderChanges, Match, Mirror, Parent, PathChange, PathMatch, Redirect, Reference,
-    Rewrite, Route, RouteId, RouteKind, Rule, Servers, ValueMatch,
+    Action, Backend, CallMatch, Cors, Forward, Grant, HeaderChanges, Match, Mirror, Parent, PathChange, PathMatch, Redirect,
+    Reference, Rewrite, Route, RouteId, RouteKind, Rule, Servers, ValueMatch,
 };
 
 use super::{Key, Service, ServicePort, Subject, Touched, lookup::Lookup};

@@ -58,6 +58,7 @@ pub(crate) struct Rule {
     pub(crate) matches: Vec<Match>,
     pub(crate) request: HeaderChanges,
     pub(crate) response: HeaderChanges,
+    pub(crate) cors: Option<Cors>,
     pub(crate) action: Action,
     /// What in it means nothing, or nothing to us.
     pub(crate) mistakes: Vec<String>,
@@ -109,6 +110,20 @@ pub(crate) struct HeaderChanges {
     pub(crate) set: Vec<(String, String)>,
     pub(crate) add: Vec<(String, String)>,
     pub(crate) remove: Vec<String>,
+}
+
+/// Pages of which other origins may ask, and for what. An asterisk stands for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cors {
+    pub(crate) origins: Vec<ValueMatch>,
+    pub(crate) credentials: bool,
+    pub(crate) methods: Vec<String>,
+    /// Header fields of requests.
+    pub(crate) headers: Vec<String>,
+    /// Header fields of answers that they may see.
+    pub(crate) exposed: Vec<String>,
+    /// Seconds for which a browser need not ask about that again.
+    pub(crate) max_age: u32,
 }
 
 /// What becomes of a request.

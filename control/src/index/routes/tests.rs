@@ -29,6 +29,7 @@ pub(crate) fn rule(matches: Vec<Match>, backends: Vec<Backend>) -> Rule {
         matches,
         request: HeaderChanges::default(),
         response: HeaderChanges::default(),
+        cors: None,
         action: Action::Forward(Forward { backends, ..Forward::default() }),
         mistakes: Vec::new(),
     }

@@ -65,7 +65,12 @@ impl TrafficPolicies {
     }
 
     fn said(&self, target: Attached) -> Said {
-        self.at(&target).map(|policy| policy.said.clone()).unwrap_or_default()
+        let Some(policy) = self.at(&target) else { return Said::default() };
+        let mut said = policy.said.clone();
+        for (number, limit) in said.rate_limits.iter_mut().enumerate() {
+            limit.name = format!("{} {number} {target}", policy.key);
+        }
+        said
     }
 }
 

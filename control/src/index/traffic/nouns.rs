@@ -183,8 +183,10 @@ pub(crate) enum Abort {
 }
 
 /// How often may be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RateLimit {
+    /// What tells it from others: its policy, what that is attached to, and its place there. Given when it is looked up.
+    pub(crate) name: String,
     pub(crate) requests: u32,
     pub(crate) per: Duration,
     /// So many at once.

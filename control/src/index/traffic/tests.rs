@@ -30,8 +30,9 @@ fn web() -> Service {
     web
 }
 
-fn limited(mut policy: TrafficPolicy) -> TrafficPolicy {
-    policy.said.rate_limits = vec![RateLimit { requests: 1, per: Duration::from_secs(1), burst: 1, by: By::All }];
+pub(crate) fn limited(mut policy: TrafficPolicy) -> TrafficPolicy {
+    policy.said.rate_limits =
+        vec![RateLimit { name: String::new(), requests: 1, per: Duration::from_secs(1), burst: 1, by: By::All }];
     policy
 }
 
@@ -97,15 +98,27 @@ fn what_is_a_services_own_to_say_is_not_its_callers() {
     assert!(of_rule(&all).rate_limits.is_empty());
     all.insert(TrafficPolicy { targets: vec![of_route(None)], ..of_both });
     let said = of_rule(&all);
-    assert_eq!((said.rate_limits.len(), said.zones), (1, None));
+    assert_eq!((said.rate_limits[0].name.as_str(), said.zones), ("shop/a 0 HTTPRoute shop/r", None));
+}
+
+#[test]
+fn a_pod_is_asked_as_often_as_the_services_that_lead_to_it_say() {
+    let mut index = Index::default();
+    let of_pod = |index: &Index| -> Vec<(u16, String)> {
+        let all = index.rate_limits_of(&pod("a", "10.77.0.5")).into_iter();
+        all.flat_map(|(port, limits)| limits.into_iter().map(move |limit| (port, limit.name))).collect()
+    };
+    index.apply(Object::Service(service("cart", "10.96.0.5", Protocol::Http)));
+    index.apply(Object::Slice(slice("cart", vec![endpoint("a", "10.77.0.5")])));
+    assert_eq!(of_pod(&index), []);
+    index.apply(Object::TrafficPolicy(Box::new(limited(policy("p", of_service(None), 1)))));
+    assert_eq!(of_pod(&index), [(8080, String::from("shop/p 0 Service shop/cart"))]);
 }
 
 #[test]
 fn a_policy_touches_the_services_whose_requests_it_is_about() {
     let mut index = Index::default();
     index.apply(Object::Route(route("shop", "r", &key("till"), &key("cart"))));
-    index.apply(Object::Slice(slice("cart", vec![endpoint("a", "10.77.0.5")])));
-    index.apply(Object::Pod(pod("a", "10.77.0.5")));
     let touched = |names: &[&str]| -> Touched { names.iter().map(|name| Subject::Service(key(name))).collect() };
     let apply = |index: &mut Index, policy: &TrafficPolicy| index.apply(Object::TrafficPolicy(Box::new(policy.clone())));
     let first = policy("a", of_service(None), 1);
@@ -113,8 +126,11 @@ fn a_policy_touches_the_services_whose_requests_it_is_about() {
     assert!(apply(&mut index, &first).is_empty());
     let moved = policy("a", of_route(None), 1);
     assert_eq!(apply(&mut index, &moved), touched(&["cart", "till"]), "that of the route's parent, and the one it was");
-    let heard = apply(&mut index, &limited(first));
-    assert!(heard.contains(&Subject::Pod(key("a"))), "who is asked limits how often: {heard:?}");
-    assert!(index.delete(&(Kind::TrafficPolicy, key("a"))).contains(&Subject::Pod(key("a"))));
+    index.delete(&(Kind::TrafficPolicy, key("a")));
     assert!(index.delete(&(Kind::TrafficPolicy, key("a"))).is_empty());
+    index.apply(Object::Slice(slice("cart", vec![endpoint("a", "10.77.0.5")])));
+    index.apply(Object::Pod(pod("a", "10.77.0.5")));
+    let heard = apply(&mut index, &first);
+    assert!(heard.contains(&Subject::Pod(key("a"))), "who is asked keeps count of it: {heard:?}");
+    assert!(index.delete(&(Kind::TrafficPolicy, key("a"))).contains(&Subject::Pod(key("a"))));
 }

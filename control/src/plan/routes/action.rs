@@ -24,7 +24,7 @@ use wire::{
 
 use super::backends;
 use crate::index::{
-    Index,
+    Index, Service, ServicePort,
     routes::{
         Action, Backend, Forward, HeaderChanges, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite, Route, Rule,
     },
@@ -39,7 +39,8 @@ const HTTP_PORT: u16 = 80;
 /// Compiles the rules of requests to one port of a service.
 pub(super) struct Compiler<'a> {
     pub(super) index: &'a Index,
-    pub(super) port: u16,
+    pub(super) service: &'a Service,
+    pub(super) port: &'a ServicePort,
 }
 
 impl Compiler<'_> {
@@ -112,7 +113,7 @@ impl Compiler<'_> {
         let Redirect { scheme, host, port, path, status } = redirect;
         let of_scheme = scheme.as_ref().map(|scheme| if scheme == "https" { 443 } else { HTTP_PORT });
         // Without another host the caller's own word for it stays, port and all.
-        let of_host = host.as_ref().map(|_| self.port).filter(|port| *port != HTTP_PORT);
+        let of_host = host.as_ref().map(|_| self.port.port).filter(|port| *port != HTTP_PORT);
         RedirectAction {
             host_redirect: host.clone().unwrap_or_default(),
             response_code: code(*status).into(),

@@ -63,7 +63,7 @@ fn path_of(CallMatch { service, method }: &CallMatch) -> PathSpecifier {
     }
 }
 
-fn text(value: &ValueMatch) -> StringMatcher {
+pub(super) fn text(value: &ValueMatch) -> StringMatcher {
     let pattern = match value {
         ValueMatch::Exact(text) => MatchPattern::Exact(text.clone()),
         ValueMatch::Regex(regex) => MatchPattern::SafeRegex(RegexMatcher { regex: regex.clone() }),

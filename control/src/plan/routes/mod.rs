@@ -4,6 +4,7 @@
 //! order      every match of every rule, in the order in which they are tried
 //! matches    which requests a match is for, in xDS's words
 //! action     what becomes of them
+//! gate       what they must pass before
 //! backends   who is meant by a reference
 //! status     what is told to whoever wrote a route
 //! ```
@@ -13,6 +14,7 @@
 
 mod action;
 mod backends;
+mod gate;
 mod matches;
 mod order;
 mod status;
@@ -26,7 +28,7 @@ pub(crate) use status::{Condition, conditions};
 
 use self::{action::Compiler, order::Candidate};
 use super::target::Target;
-use crate::index::{Index, Key, routes::Match};
+use crate::index::{Index, Key, routes::Match, traffic::Said};
 
 /// The routes of `target` as the proxy of `viewer` is told them.
 pub(super) fn configuration(index: &Index, viewer: Option<&Key>, name: &str, target: &Target<'_>) -> RouteConfiguration {
@@ -34,21 +36,29 @@ pub(super) fn configuration(index: &Index, viewer: Option<&Key>, name: &str, tar
         Target::Service(service, port) => {
             let mut found = index.routes_of(service, port, viewer.map(|viewer| viewer.namespace.as_str()));
             found.retain(|route| route.kind.is_of_requests());
-            let compiler = Compiler { index, port: port.port };
+            let compiler = Compiler { index, service, port };
             let compiled: Vec<xds::Route> =
                 order::of(&found).iter().flat_map(|candidate| compile(&compiler, candidate)).collect();
-            if found.is_empty() { vec![straight_to(name)] } else { with_an_end(compiled) }
+            if found.is_empty() {
+                // How often a service may be asked its own pods see to.
+                let said = Said { rate_limits: Vec::new(), ..index.traffic_of_service(service, port) };
+                vec![straight_to(name, &said)]
+            } else {
+                with_an_end(compiled)
+            }
         }
-        Target::Pod(..) => vec![straight_to(name)],
+        Target::Pod(..) => vec![straight_to(name, &Said::default())],
     };
     let host = VirtualHost { name: name.to_owned(), domains: vec![String::from("*")], routes };
     RouteConfiguration { name: name.to_owned(), virtual_hosts: vec![host] }
 }
 
 /// Every request, to one cluster.
-fn straight_to(cluster: &str) -> xds::Route {
+fn straight_to(cluster: &str, said: &Said) -> xds::Route {
     let to = RouteAction { cluster_specifier: Some(ClusterSpecifier::Cluster(cluster.to_owned())), ..Default::default() };
-    for_all(route::Action::Route(to))
+    let mut route = for_all(route::Action::Route(to));
+    gate::put(&mut route, said, None);
+    route
 }
 
 /// `routes`, and 404 for what none of them is for.
@@ -65,7 +75,8 @@ fn for_all(action: route::Action) -> xds::Route {
 fn compile(compiler: &Compiler<'_>, candidate: &Candidate<'_>) -> Vec<xds::Route> {
     let Candidate { route, rule, wanted, .. } = candidate;
     let takes_prefix_away = action::takes_prefix_away(rule);
-    let compiled = xds::Route {
+    let said = compiler.index.traffic_of_rule(compiler.service, compiler.port, &route.id(), &rule.name);
+    let mut compiled = xds::Route {
         name: rule.name.clone(),
         action: Some(compiler.action(route, rule, wanted)),
         request_headers_to_add: action::additions(&rule.request),
@@ -74,6 +85,7 @@ fn compile(compiler: &Compiler<'_>, candidate: &Candidate<'_>) -> Vec<xds::Route
         response_headers_to_remove: rule.response.remove.clone(),
         ..Default::default()
     };
+    gate::put(&mut compiled, &said, rule.cors.as_ref());
     let with = |found| xds::Route { r#match: Some(found), ..compiled.clone() };
     matches::of(wanted, takes_prefix_away).into_iter().map(with).collect()
 }

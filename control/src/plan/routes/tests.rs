@@ -83,7 +83,7 @@ fn prefix(path: &str) -> Match {
 #[test]
 fn a_port_without_routes_takes_every_request_to_its_own_cluster() {
     let routes = told(&shop([]), "shop");
-    assert_eq!(routes, [straight_to(CART)]);
+    assert_eq!(routes, [straight_to(CART, &Said::default())]);
     let elsewhere = route_to("shop", "r", &key("cart-v2"), &key("cart"));
     assert_eq!(told(&shop([elsewhere]), "shop"), routes);
 }
@@ -101,7 +101,7 @@ fn what_no_rule_is_for_is_answered_404() {
 #[test]
 fn a_consumer_is_told_his_own_routes_and_nobody_else_is() {
     let index = shop([route_to("other", "theirs", &key("cart"), &key("cart"))]);
-    assert_eq!(told(&index, "shop"), [straight_to(CART)]);
+    assert_eq!(told(&index, "shop"), [straight_to(CART, &Said::default())]);
     assert_eq!(told(&index, "other").len(), 2);
     let view = |namespace| View::of(&index, Some(&key_in(namespace, "caller")), Kind::Route, CART);
     assert_eq!((view("shop"), view("third")), (None, None));

@@ -3,6 +3,7 @@
 //! What means nothing, or nothing to us, is told and spoils its rule alone: one whose matches cannot be read is for no request, and
 //! one that would do something unknown to requests fails them, since nobody knows what is not done.
 
+mod cors;
 mod matches;
 mod rule;
 mod servers;

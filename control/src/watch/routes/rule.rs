@@ -2,12 +2,12 @@
 
 use http::HeaderValue;
 
-use super::{Mistake, matches, time};
+use super::{Mistake, cors, matches, time};
 use crate::{
     index::{
         Key,
         routes::{
-            Action, Backend, Forward, HeaderChanges, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite,
+            Action, Backend, Cors, Forward, HeaderChanges, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite,
             RouteKind, Rule,
         },
     },
@@ -71,6 +71,7 @@ fn read(mut reading: Reading<'_>, matches: Vec<Match>, said: &routes::Rule, fiel
         matches,
         request: done.request,
         response: done.response,
+        cors: done.cors,
         action,
         mistakes: mistakes.iter().map(Mistake::to_string).collect(),
     };
@@ -92,6 +93,7 @@ struct Reading<'a> {
 struct Done {
     request: HeaderChanges,
     response: HeaderChanges,
+    cors: Option<Cors>,
     rewrite: Rewrite,
     redirect: Option<Redirect>,
     mirrors: Vec<Mirror>,
@@ -119,11 +121,15 @@ impl Reading<'_> {
         for (number, filter) in said.iter().enumerate() {
             let field = format!("{field}[{number}]");
             match filter.kind.as_str() {
-                other @ ("RequestRedirect" | "URLRewrite") if self.kind == RouteKind::Grpc => {
+                other @ ("CORS" | "RequestRedirect" | "URLRewrite") if self.kind == RouteKind::Grpc => {
                     self.wrong(format!("{field}.type"), format!("`{other}` is not for gRPC"));
                 }
                 "RequestHeaderModifier" => self.headers(&mut done.request, filter.request_header_modifier.as_ref(), &field),
                 "ResponseHeaderModifier" => self.headers(&mut done.response, filter.response_header_modifier.as_ref(), &field),
+                "CORS" => {
+                    let said = filter.cors.clone().unwrap_or_default();
+                    done.cors = Some(cors::read(&said, &format!("{field}.cors"), &mut self.mistakes));
+                }
                 "RequestMirror" => done.mirrors.extend(self.mirror(filter, &field)),
                 "RequestRedirect" => done.redirect = self.redirect(filter, &field, matches),
                 "URLRewrite" => done.rewrite = self.rewrite(filter, &field, matches),

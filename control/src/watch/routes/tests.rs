@@ -142,6 +142,7 @@ fn what_cannot_be_done_fails_its_requests() {
     let path = |said: Value| json!([{ "type": "URLRewrite", "urlRewrite": { "path": said } }]);
     for (filters, at) in [
         (json!([{ "type": "ExtensionRef" }]), "filters[0].type"),
+        (json!([{ "type": "CORS", "cors": { "allowOrigins": ["shop"] } }]), "filters[0].cors.allowOrigins"),
         (modifier(json!({ "name": "a b", "value": "1" })), "filters[0]"),
         (modifier(json!({ "name": "Host", "value": "1" })), "filters[0]"),
         (modifier(json!({ "name": "a", "value": "1\n2" })), "filters[0]"),

@@ -174,8 +174,8 @@ fn faults_and_rates_are_read() {
     let expected = Faults { delay: Some((seconds(1), 5_000)), abort: Some((Abort::Grpc(GrpcCode::DataLoss), 1_000_000)) };
     assert_eq!(all.faults, Some(expected));
     assert_eq!(GrpcCode::DataLoss.number(), 15);
-    let by_client = RateLimit { requests: 100, per: seconds(1), burst: 20, by: By::Client };
-    let together = RateLimit { requests: 5, per: seconds(60), burst: 5, by: By::All };
+    let by_client = RateLimit { name: String::new(), requests: 100, per: seconds(1), burst: 20, by: By::Client };
+    let together = RateLimit { name: String::new(), requests: 5, per: seconds(60), burst: 5, by: By::All };
     assert_eq!(all.rate_limits, [by_client, together]);
     let wrong = json!({
         "faults": { "delay": { "time": "1s", "percent": 101 }, "abort": { "status": 503, "grpc": "unavailable" } },

@@ -58,5 +58,5 @@ fn rate_limit(reading: &mut Reading, field: &str, said: &traffic::RateLimit) -> 
         Some(traffic::By::Client) => By::Client,
         Some(traffic::By::All) | None => By::All,
     };
-    Some(RateLimit { requests: requests?, per: per?, burst: burst?, by })
+    Some(RateLimit { name: String::new(), requests: requests?, per: per?, burst: burst?, by })
 }
