@@ -39,7 +39,7 @@ use crate::{
     payload::Payload,
     refusal::{Reason, Refusal},
     relay::{self, Answer, Call, Exchanged, Outgoing, Stream, Switch, Switched, Unanswered, Whose},
-    route::{self, Asked, Caller, Elsewhere, Permit, Routed, Way},
+    route::{self, Asked, Caller, Edits, Elsewhere, Permit, Routed, Stay, Way},
     side::Side,
     snapshot::{Cluster, Destination, Endpoint},
     verdict::{self, Verdict},
@@ -301,7 +301,7 @@ struct Facts {
 async fn deliver(walk: &Walk, mut call: Call, facts: Facts) -> Result<Answer, Refusal> {
     let destination = walk.destination();
     let asked = Asked::of(&call.request);
-    let mut routed = match route::request(&destination, asked, &walk.caller, &walk.world.dice, facts.began)? {
+    let mut routed = match route::request(&destination, asked, &walk.caller, &walk.world.dice, facts.began, clock::wall)? {
         Way::On(routed) => routed,
         Way::Preflight(headers) => return Ok(Answer::Message(relay::preflight(*headers))),
         Way::Elsewhere(Elsewhere { status, location, edits }) => {
@@ -344,6 +344,7 @@ async fn attempt(walk: &Walk, dialled: SocketAddr, routed: Routed<'_>, call: Cal
         None => None,
     };
     let mut attempts = Attempts::toward(dialled, routed.key, world.settings.attempts_max);
+    attempts.prefer(routed.stay.as_ref().and_then(|stay| stay.endpoint()));
     loop {
         let chosen = attempts.choose(routed.cluster, Work::Request, world)?;
         let line = match connect::requests(&chosen, needs, world).await {
@@ -392,15 +393,13 @@ async fn attempt(walk: &Walk, dialled: SocketAddr, routed: Routed<'_>, call: Cal
         return Ok(match exchanged {
             Exchanged::Message(mut response, line) => {
                 let verdict = verdict::answered(&chosen, &response, world);
-                hop::take(response.headers_mut());
-                routed.edits.response(response.headers_mut());
+                dress(&routed.edits, routed.stay.as_deref(), &chosen, response.headers_mut());
                 let answered = answered(response.status(), sent, verdict);
                 let meter = Meter::new(answered, line, chosen, held, world.clone());
                 Answer::Message(response.map(|body| body.witnessed(Box::new(meter))))
             }
             Exchanged::Switched(mut head, server) => {
-                hop::take(head.headers_mut());
-                routed.edits.response(head.headers_mut());
+                dress(&routed.edits, routed.stay.as_deref(), &chosen, head.headers_mut());
                 let sent = Tally::default();
                 let answered = answered(head.status(), Some(sent.clone()), Verdict::Given);
                 let meter = Meter::new(answered, None, chosen, held, world.clone());
@@ -420,6 +419,15 @@ fn place<'a>(cluster: &'a Arc<Cluster>, world: &'a World) -> LocalBoxFuture<'a, 
         }
     };
     waiting.boxed_local()
+}
+
+/// Makes the headers of an answer what the client is to see.
+fn dress(edits: &Edits<'_>, stay: Option<&Stay<'_>>, chosen: &Chosen, headers: &mut HeaderMap) {
+    hop::take(headers);
+    edits.response(headers);
+    if let Some(stay) = stay {
+        stay.tell(headers, chosen.endpoint().address);
+    }
 }
 
 /// Counts a request's body, if it has one.

@@ -77,7 +77,8 @@ impl Routes {
 
     /// Whether a request may go anywhere.
     pub fn find<B>(&self, request: &http::Request<B>) -> bool {
-        route::request(&self.destination, Asked::of(request), &self.caller, &self.dice, clock::now()).is_ok()
+        let asked = Asked::of(request);
+        route::request(&self.destination, asked, &self.caller, &self.dice, clock::now(), clock::wall).is_ok()
     }
 }
 

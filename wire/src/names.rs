@@ -38,6 +38,17 @@ pub const RATE_LIMIT_FILTER: &str = "envoy.filters.http.local_ratelimit";
 /// What is said to [`RATE_LIMIT_FILTER`].
 pub const LOCAL_RATE_LIMIT: &str = "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit";
 
+/// The filter that keeps clients with their endpoints.
+pub const SESSION_FILTER: &str = "envoy.filters.http.stateful_session";
+/// Its settings where no route has any.
+pub const SESSIONS: &str = "type.googleapis.com/envoy.extensions.filters.http.stateful_session.v3.StatefulSession";
+/// Its settings for one route.
+pub const SESSION: &str = "type.googleapis.com/envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute";
+/// Sessions that a cookie tells.
+pub const SESSION_COOKIE: &str = "type.googleapis.com/envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState";
+/// Sessions that a header tells.
+pub const SESSION_HEADER: &str = "type.googleapis.com/envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState";
+
 /// The listener that describes a proxy's own ports; every proxy gets its own under this name.
 pub const INBOUND: &str = "inbound";
 
@@ -80,6 +91,10 @@ pub const QUEUE: &str = "queue-ms";
 /// Metadata of routes, and of the chains of [`INBOUND`]: how often may be asked, one limit a line: `REQUESTS/MILLISECONDS/BURST/all NAME` or
 /// `REQUESTS/MILLISECONDS/BURST/client NAME`. Wherever the same line stands, the same count is meant.
 pub const RATE_LIMITS: &str = "rate-limits";
+/// Metadata of a route: milliseconds after which a client's session there ends, however it is used; absent when it does not.
+pub const SESSION_ABSOLUTE: &str = "session-absolute-ms";
+/// Metadata of a route: milliseconds without a request after which a client's session there ends; absent when it does not.
+pub const SESSION_IDLE: &str = "session-idle-ms";
 
 const ADDRESS: &str = "address/";
 

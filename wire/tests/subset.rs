@@ -295,6 +295,44 @@ fn routes() {
 }
 
 #[test]
+fn sessions() {
+    use envoy_types::pb::envoy::extensions::{
+        filters::http::stateful_session::v3 as full_filter, http::stateful_session as full_session,
+    };
+    use wire::envoy::{
+        config::{core::v3::TypedExtensionConfig, route::v3::FilterConfig},
+        extensions::{
+            filters::http::stateful_session::v3::{
+                StatefulSession, StatefulSessionPerRoute, stateful_session_per_route::Override,
+            },
+            http::stateful_session::{cookie::v3::CookieBasedSessionState, header::v3::HeaderBasedSessionState},
+        },
+        r#type::http::v3::Cookie,
+    };
+    let cookie = Cookie { name: "stay".into(), ttl: Some(prost_types::Duration { seconds: 1, nanos: 0 }), path: "/".into() };
+    let by_cookie = CookieBasedSessionState { cookie: Some(cookie) };
+    is_read_whole::<_, full_session::cookie::v3::CookieBasedSessionState>(&by_cookie);
+    let by_header = HeaderBasedSessionState { name: "x-stay".into() };
+    is_read_whole::<_, full_session::header::v3::HeaderBasedSessionState>(&by_header);
+    let state = TypedExtensionConfig { name: "state".into(), typed_config: Some(any(1)) };
+    let of_route =
+        StatefulSessionPerRoute { r#override: Some(Override::StatefulSession(StatefulSession { session_state: Some(state) })) };
+    is_read_whole::<_, full_filter::StatefulSessionPerRoute>(&of_route);
+    let config = FilterConfig { config: Some(any(2)), is_optional: true };
+    is_read_whole::<_, full_config::route::v3::FilterConfig>(&config);
+    use prost::Name;
+    for (ours, full) in [
+        (wire::names::FILTER_CONFIG, full_config::route::v3::FilterConfig::full_name()),
+        (wire::names::SESSIONS, full_filter::StatefulSession::full_name()),
+        (wire::names::SESSION, full_filter::StatefulSessionPerRoute::full_name()),
+        (wire::names::SESSION_COOKIE, full_session::cookie::v3::CookieBasedSessionState::full_name()),
+        (wire::names::SESSION_HEADER, full_session::header::v3::HeaderBasedSessionState::full_name()),
+    ] {
+        assert_eq!(ours, format!("type.googleapis.com/{full}"));
+    }
+}
+
+#[test]
 fn clusters() {
     let duration = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
     let thresholds = Thresholds {

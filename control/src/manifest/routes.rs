@@ -63,6 +63,8 @@ pub struct GrpcRule {
     pub filters: Vec<Filter>,
     /// Where they go.
     pub backend_refs: Vec<BackendReference>,
+    /// How their clients stay with an endpoint.
+    pub session_persistence: Option<SessionPersistence>,
 }
 
 /// Calls, by all of what is said.
@@ -152,6 +154,8 @@ pub struct Rule {
     pub backend_refs: Vec<BackendReference>,
     /// How long they may take.
     pub timeouts: Option<Timeouts>,
+    /// How their clients stay with an endpoint.
+    pub session_persistence: Option<SessionPersistence>,
 }
 
 /// Requests, by all of what is said.
@@ -342,6 +346,31 @@ pub struct Timeouts {
     pub request: Option<String>,
     /// One try.
     pub backend_request: Option<String>,
+}
+
+/// How clients stay with the endpoint that answered them first. Source: GEP-1619.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SessionPersistence {
+    /// Name of the cookie or header; one is made when absent.
+    pub session_name: Option<String>,
+    /// `Cookie` (also when absent) or `Header`.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// How long a session lasts.
+    pub absolute_timeout: Option<String>,
+    /// How long it lasts without a request.
+    pub idle_timeout: Option<String>,
+    /// Of a cookie.
+    pub cookie_config: Option<CookieConfig>,
+}
+
+/// How long a client keeps a cookie.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CookieConfig {
+    /// `Session` (also when absent): until the client ends; `Permanent`: for the session's absolute timeout.
+    pub lifetime_type: Option<String>,
 }
 
 /// `ReferenceGrant`: who may name what is in its namespace.

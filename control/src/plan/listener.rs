@@ -7,7 +7,10 @@ use wire::{
     envoy::{
         config::listener::v3::{Filter, FilterChain, FilterChainMatch, Listener, filter::ConfigType},
         extensions::filters::{
-            http::{cors::v3::Cors, fault::v3::HttpFault, local_ratelimit::v3::LocalRateLimit, router::v3::Router},
+            http::{
+                cors::v3::Cors, fault::v3::HttpFault, local_ratelimit::v3::LocalRateLimit, router::v3::Router,
+                stateful_session::v3::StatefulSession,
+            },
             network::http_connection_manager::v3::{
                 HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier,
                 http_filter::ConfigType as HttpConfigType,
@@ -96,6 +99,7 @@ fn requests(behind: &str) -> FilterChain {
         http_filter(names::CORS_FILTER, any(names::CORS, &Cors {}), true),
         http_filter(names::FAULT_FILTER, any(names::HTTP_FAULT, &HttpFault::default()), true),
         http_filter(names::RATE_LIMIT_FILTER, any(names::LOCAL_RATE_LIMIT, &rates), true),
+        http_filter(names::SESSION_FILTER, any(names::SESSIONS, &StatefulSession::default()), true),
         http_filter("envoy.filters.http.router", any(names::ROUTER, &Router {}), false),
     ];
     let manager = HttpConnectionManager {

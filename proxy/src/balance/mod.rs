@@ -123,6 +123,13 @@ impl State {
         group.follow(cluster, &self.dice, now)
     }
 
+    /// The endpoint of `cluster` at `address`, for a client that stays with it; `None` when it has gone, is going or is ejected.
+    pub fn stay(&self, cluster: &Arc<Cluster>, address: SocketAddr, now: Instant) -> Option<Chosen> {
+        let mut groups = self.groups.borrow_mut();
+        let Picked { candidate, neighbours } = self.group(&mut groups, cluster, now).at(address)?;
+        (!candidate.ejection.holds(now)).then(|| Chosen::new(candidate.clone(), neighbours.cloned(), now))
+    }
+
     /// Forgets clusters that are no longer in use, and tells which endpoints nobody will be sent to again.
     ///
     /// `in_use` are the clusters of the current snapshot.

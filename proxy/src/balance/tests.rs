@@ -43,6 +43,19 @@ fn whoever_is_to_stay_stays_with_every_worker_while_he_can() {
 }
 
 #[test]
+fn a_client_stays_with_an_endpoint_while_it_is_there_and_can_be_reached() {
+    let (state, now) = (state(1), crate::clock::now());
+    let cart = cluster(vec![endpoint(1, false), endpoint(2, true), endpoint(4, false)]);
+    let address = |host: u8| endpoint(host, false).address;
+    let chosen = state.stay(&cart, address(1), now).unwrap();
+    assert_eq!(chosen.endpoint().address, address(1));
+    assert!(state.stay(&cart, address(2), now).is_none(), "it is going");
+    assert!(state.stay(&cart, address(3), now).is_none(), "nobody has that address");
+    chosen.failed(now);
+    assert!(state.stay(&cart, address(1), now).is_none(), "it is ejected");
+}
+
+#[test]
 fn an_endpoint_that_leaves_is_chosen_no_more_and_reported_once() {
     let state = state(1);
     let now = crate::clock::now();

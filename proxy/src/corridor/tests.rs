@@ -114,7 +114,7 @@ fn under(elements: &str, action: Action<Arc<Cluster>>) -> Route {
 }
 
 fn to(backend: Backend<Arc<Cluster>>) -> Forward<Arc<Cluster>> {
-    Forward { backends: [backend].into_iter().collect(), rewrite: None, timeouts: Timeouts::default(), key: None }
+    Forward { backends: [backend].into_iter().collect(), rewrite: None, timeouts: Timeouts::default(), key: None, session: None }
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod limits;
 mod regexes;
 mod resources;
 mod routes;
+mod sessions;
 mod stream;
 mod translate;
 

@@ -25,7 +25,7 @@ use super::{
     changes::{self, Headers},
     gates,
     limits::Limits,
-    regexes,
+    regexes, sessions,
 };
 use crate::{
     refusal::Reason,
@@ -133,7 +133,10 @@ fn treated(route: &xds::Route, matching: Option<Arc<Match>>) -> Result<Route<Str
 
 fn action(route: &xds::Route, path: Option<&PathMatch>) -> Result<Action<String>, String> {
     match &route.action {
-        Some(route::Action::Route(action)) => forward(action, path).map(Action::Forward),
+        Some(route::Action::Route(action)) => {
+            let forward = forward(action, path)?;
+            Ok(Action::Forward(Forward { session: sessions::read(route)?, ..forward }))
+        }
         Some(route::Action::Redirect(redirect)) => Ok(Action::Redirect(Arc::new(changes::redirect(redirect, path)?))),
         Some(route::Action::DirectResponse(DirectResponseAction { status: 404 })) => Ok(Action::Refuse(Reason::NoRoute)),
         Some(route::Action::DirectResponse(DirectResponseAction { status: 500 })) => Ok(Action::Refuse(Reason::NoBackend)),
@@ -151,7 +154,7 @@ fn forward(action: &RouteAction, path: Option<&PathMatch>) -> Result<Forward<Str
         None => return Err("it names no cluster".into()),
     };
     let key = balancing::key(&action.hash_policy);
-    Ok(Forward { backends, rewrite: changes::rewrite(action, path)?, timeouts: timeouts(action)?, key })
+    Ok(Forward { backends, rewrite: changes::rewrite(action, path)?, timeouts: timeouts(action)?, key, session: None })
 }
 
 /// What is not said is not limited, and no time at all means the same.

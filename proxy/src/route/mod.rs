@@ -11,9 +11,14 @@ mod location;
 mod matcher;
 mod path;
 mod permit;
+mod session;
 mod weights;
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use certs::name::SpiffeId;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -30,6 +35,7 @@ use gate::{Passage, Passed};
 use key::Key;
 pub use matcher::Asked;
 pub use permit::Permit;
+pub use session::Stay;
 
 /// Who is calling, as far as it was proved.
 #[derive(Clone, Debug)]
@@ -53,6 +59,8 @@ pub struct Routed<'a> {
     pub edits: Edits<'a>,
     /// How long it may take.
     pub timeouts: Timeouts,
+    /// With whom its client stays; `None` where clients do not.
+    pub stay: Option<Box<Stay<'a>>>,
     /// Held for as long as what was permitted goes on.
     pub permit: Permit,
 }
@@ -79,7 +87,8 @@ pub struct Elsewhere<'a> {
     pub edits: Edits<'a>,
 }
 
-/// Routes a request that came at `now`. Where several share requests, `dice` decide, once for all attempts of this one.
+/// Routes a request that came at `now`. Where several share requests, `dice` decide, once for all attempts of this one; where
+/// clients stay with an endpoint, those who tell one decide, and the clock on the `wall` is looked at.
 ///
 /// # Errors
 /// [`Reason::NoRoute`] when nothing matches, or the destination takes no requests; [`Reason::NoBackend`] when a route matches
@@ -90,6 +99,7 @@ pub fn request<'a>(
     caller: &Caller,
     dice: &Dice,
     now: Instant,
+    wall: fn() -> SystemTime,
 ) -> Result<Way<'a>, Refusal> {
     let routes = destination.requests.as_ref().map_or(&[][..], |table| &table.routes);
     let route = matcher::first(routes, asked).ok_or_else(|| unroutable(destination, asked, Reason::NoRoute))?;
@@ -103,14 +113,16 @@ pub fn request<'a>(
     };
     match &route.action {
         Action::Forward(forward) => {
-            let backend = weights::draw(&forward.backends, dice);
+            let stay = forward.session.as_deref().map(|session| Box::new(Stay::read(session, asked.headers, wall())));
+            let kept = stay.as_ref().and_then(|stay| stay.backend(&forward.backends));
+            let backend = kept.or_else(|| weights::draw(&forward.backends, dice));
             let chosen = backend.and_then(|backend| Some((backend, backend.cluster.as_ref()?)));
             let (backend, cluster) = chosen.ok_or_else(|| unroutable(destination, asked, Reason::NoBackend))?;
             let changes = [backend.changes.as_deref(), route.changes.as_deref()];
             let key = forward.key.as_deref().map(|parts| Key::of(parts, asked, caller, dice));
             let (key, cookie) = key.map(|Key { hash, cookie }| (hash, cookie)).unzip();
             let edits = Edits { changes, rewrite: forward.rewrite.as_deref(), cookie: cookie.flatten(), cors };
-            Ok(Way::On(Routed { cluster, key, fault, edits, timeouts: forward.timeouts, permit }))
+            Ok(Way::On(Routed { cluster, key, fault, edits, timeouts: forward.timeouts, stay, permit }))
         }
         Action::Redirect(redirect) => {
             let location = location::location(redirect, asked, destination.address);
@@ -158,7 +170,7 @@ pub fn connection<'a>(
     let permit = permit::grant(destination, caller)?;
     let keyed = matches!(cluster.balancing.balancer, Balancer::Keyed(_));
     let key = keyed.then(|| Key::source(caller.address.ip()).hash);
-    Ok(Routed { cluster, key, fault: None, edits: Edits::default(), timeouts: Timeouts::default(), permit })
+    Ok(Routed { cluster, key, fault: None, edits: Edits::default(), timeouts: Timeouts::default(), stay: None, permit })
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use regex::bytes::Regex;
 
 use super::*;
 use crate::snapshot::{
-    Admits, Backend, ConnectionRoute, ConnectionTable, Forward, Match, PathMatch, Protocol, Redirect, Route, RouteTable,
-    TextMatch,
+    Admits, Backend, ConnectionRoute, ConnectionTable, Endpoint, Forward, Match, PathMatch, Protocol, Redirect, Route,
+    RouteTable, Session, TextMatch, ToldBy,
 };
 
 fn caller() -> Caller {
@@ -15,7 +15,7 @@ fn caller() -> Caller {
 
 /// Routes a request for `/`.
 fn asked(destination: &Destination) -> Result<Way<'_>, Refusal> {
-    request(destination, Asked::of(&Request::new(())), &caller(), &Dice::new(1), crate::clock::now())
+    request(destination, Asked::of(&Request::new(())), &caller(), &Dice::new(1), crate::clock::now(), || SystemTime::UNIX_EPOCH)
 }
 
 #[test]
@@ -39,7 +39,8 @@ fn a_route_that_leads_nowhere_says_so() {
     };
     let to = |weight| {
         let backend = Backend { weight, changes: None, cluster: None };
-        Forward { backends: [backend].into_iter().collect(), rewrite: None, timeouts: Timeouts::default(), key: None }
+        let backends = [backend].into_iter().collect();
+        Forward { backends, rewrite: None, timeouts: Timeouts::default(), key: None, session: None }
     };
     assert_eq!(refused(Action::Refuse(Reason::NoRoute)), Reason::NoRoute);
     assert_eq!(refused(Action::Forward(to(1))), Reason::NoBackend);
@@ -91,6 +92,38 @@ fn a_client_is_told_to_go_elsewhere_with_what_its_route_adds() {
     let Ok(Way::Elsewhere(elsewhere)) = asked(&destination) else { panic!("it stays") };
     assert_eq!((elsewhere.status, elsewhere.location.as_bytes()), (StatusCode::FOUND, &b"http://v2/"[..]));
     assert!(elsewhere.edits.changes[1].is_some());
+}
+
+#[test]
+fn a_client_stays_with_its_endpoint_whatever_the_weights_say_and_with_no_other() {
+    let endpoint = |address: &str, draining| {
+        let (workload, namespace) = ("".into(), "".into());
+        Arc::new(Endpoint { address: address.parse().unwrap(), identity: None, workload, namespace, draining })
+    };
+    let with = |name: &str, endpoints| {
+        let cluster = Cluster { endpoints, ..Arc::into_inner(cluster(name)).unwrap() };
+        Backend::only(Arc::new(cluster))
+    };
+    let old = Backend { weight: 0, ..with("old", vec![endpoint("10.77.0.5:80", false), endpoint("10.77.0.6:80", true)]) };
+    let backends = [old, with("new", vec![endpoint("10.77.0.7:80", false)])].into_iter().collect();
+    let session = Session { told_by: ToldBy::Header("x-stay".parse().unwrap()), absolute: None, idle: None };
+    let forward = Forward { backends, rewrite: None, timeouts: Timeouts::default(), key: None, session: Some(Arc::new(session)) };
+    let table =
+        RouteTable { routes: vec![Route { matching: None, gate: None, changes: None, action: Action::Forward(forward) }] };
+    let local = Destination::local("10.96.0.5:80".parse().unwrap(), Protocol::Http, Admits::Everybody);
+    let destination = Destination { requests: Some(Arc::new(table)), ..local };
+    let goes = |address: &str| {
+        let token = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, address);
+        let request = Request::get("/").header("x-stay", token).body(()).unwrap();
+        let (caller, dice, now) = (caller(), Dice::new(1), crate::clock::now());
+        let way = super::request(&destination, Asked::of(&request), &caller, &dice, now, || SystemTime::UNIX_EPOCH);
+        let Ok(Way::On(routed)) = way else { panic!("it goes nowhere") };
+        routed.cluster.name.to_string()
+    };
+    assert_eq!(goes("10.77.0.5:80"), "old", "it weighs nothing any more");
+    for other in ["10.77.0.6:80", "10.77.0.9:80", "169.254.169.254:80"] {
+        assert_eq!(goes(other), "new", "{other} is going, or none of the route's");
+    }
 }
 
 /// An expression, and what it means in plain words.

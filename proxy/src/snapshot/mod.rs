@@ -9,6 +9,7 @@ mod connections;
 mod gate;
 mod reader;
 mod routes;
+mod sessions;
 
 use std::{
     fmt,
@@ -26,6 +27,7 @@ pub use connections::{ConnectionRoute, ConnectionTable, ServerName};
 pub use gate::{Abort, Cors, Faults, Gate, Listed, Origins, Share};
 pub use reader::{Ask, Publisher, Reader, channel};
 pub use routes::{Action, Backend, Forward, Match, PathMatch, Route, RouteTable, TextMatch, Timeouts};
+pub use sessions::{Session, ToldBy};
 
 /// All that is known at one moment.
 #[derive(Debug, Default)]

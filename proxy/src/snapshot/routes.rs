@@ -9,7 +9,7 @@ use http::{HeaderName, Method};
 use regex::bytes::Regex;
 use smallvec::{SmallVec, smallvec};
 
-use super::{Changes, Cluster, Gate, KeyPart, Redirect, Rewrite};
+use super::{Changes, Cluster, Gate, KeyPart, Redirect, Rewrite, Session};
 use crate::refusal::Reason;
 
 /// Which requests go where.
@@ -89,6 +89,8 @@ pub struct Forward<C> {
     pub timeouts: Timeouts,
     /// What their key is made of, where one decides on the endpoint: the first of these that a request has.
     pub key: Option<Arc<[KeyPart]>>,
+    /// How their clients stay with an endpoint; `None` where they do not.
+    pub session: Option<Arc<Session>>,
 }
 
 /// How long an answer may take to begin. `None` where nobody minds.
@@ -149,13 +151,19 @@ impl<C> Route<C> {
 impl<C> Forward<C> {
     /// To `cluster`, as they are.
     pub fn only(cluster: C) -> Self {
-        Self { backends: smallvec![Backend::only(cluster)], rewrite: None, timeouts: Timeouts::default(), key: None }
+        Self {
+            backends: smallvec![Backend::only(cluster)],
+            rewrite: None,
+            timeouts: Timeouts::default(),
+            key: None,
+            session: None,
+        }
     }
 
     fn toward<D>(&self, find: impl Fn(&C) -> Option<Option<D>>) -> Option<Forward<D>> {
         let backends = self.backends.iter().map(|backend| backend.toward(&find));
-        let (rewrite, key) = (self.rewrite.clone(), self.key.clone());
-        Some(Forward { backends: backends.collect::<Option<_>>()?, rewrite, timeouts: self.timeouts, key })
+        let (rewrite, key, session) = (self.rewrite.clone(), self.key.clone(), self.session.clone());
+        Some(Forward { backends: backends.collect::<Option<_>>()?, rewrite, timeouts: self.timeouts, key, session })
     }
 }
 

@@ -145,6 +145,28 @@ pub(crate) struct Forward {
     pub(crate) timeout: Option<Duration>,
     /// For one try; zero is no limit.
     pub(crate) try_timeout: Option<Duration>,
+    /// How clients stay with the endpoint that answered them first; they do not when absent.
+    pub(crate) session: Option<Session>,
+}
+
+/// How a client stays with the endpoint that answered it first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) told_by: ToldBy,
+    /// Empty for one that is made.
+    pub(crate) name: String,
+    pub(crate) absolute: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
+}
+
+/// By what a client tells its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ToldBy {
+    Header,
+    /// That ends with the client.
+    Cookie,
+    /// That lasts as long as the session may.
+    PermanentCookie,
 }
 
 /// Who gets a share of the requests.

@@ -27,6 +27,7 @@ use crate::index::{
     Index, Service, ServicePort,
     routes::{
         Action, Backend, Forward, HeaderChanges, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite, Route, Rule,
+        Session,
     },
 };
 
@@ -54,8 +55,8 @@ impl Compiler<'_> {
     }
 
     fn forward(&self, route: &Route, forward: &Forward, wanted: &Match) -> route::Action {
-        let Forward { backends, rewrite: Rewrite { host, path }, mirrors, timeout, try_timeout } = forward;
-        let Some(to) = self.destination(route, backends) else { return answer(500) };
+        let Forward { backends, rewrite: Rewrite { host, path }, mirrors, timeout, try_timeout, session } = forward;
+        let Some(to) = self.destination(route, backends, session.is_some()) else { return answer(500) };
         let mut action = RouteAction {
             cluster_specifier: Some(to),
             host_rewrite_literal: host.clone().unwrap_or_default(),
@@ -74,9 +75,13 @@ impl Compiler<'_> {
         route::Action::Route(action)
     }
 
-    /// Who gets the requests; `None` when nobody does.
-    fn destination(&self, route: &Route, backends: &[Backend]) -> Option<ClusterSpecifier> {
-        let shares = backends.iter().filter(|backend| backend.weight > 0);
+    /// Who gets the requests; `None` when nobody does. Where clients stay with an endpoint they do so when its weight becomes
+    /// nothing, too.
+    fn destination(&self, route: &Route, backends: &[Backend], stay: bool) -> Option<ClusterSpecifier> {
+        if backends.iter().all(|backend| backend.weight == 0) {
+            return None;
+        }
+        let shares = backends.iter().filter(|backend| backend.weight > 0 || stay);
         let shares: Vec<_> = shares.map(|backend| (self.cluster(route, &backend.to), backend)).collect();
         if let [(Some(cluster), backend)] = &shares[..]
             && backend.request == HeaderChanges::default()
@@ -130,6 +135,14 @@ impl Compiler<'_> {
 /// An answer without anybody being asked.
 pub(super) fn answer(status: u32) -> route::Action {
     route::Action::DirectResponse(DirectResponseAction { status })
+}
+
+/// How clients of a rule stay with an endpoint.
+pub(super) fn session(rule: &Rule) -> Option<&Session> {
+    match &rule.action {
+        Action::Forward(forward) => forward.session.as_ref(),
+        Action::Redirect(_) | Action::Fail => None,
+    }
 }
 
 /// Whether what a rule puts in place of a prefix is nothing.

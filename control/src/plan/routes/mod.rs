@@ -6,6 +6,7 @@
 //! action     what becomes of them
 //! gate       what they must pass before
 //! backends   who is meant by a reference
+//! session    how clients stay with an endpoint
 //! status     what is told to whoever wrote a route
 //! ```
 //!
@@ -17,6 +18,7 @@ mod backends;
 mod gate;
 mod matches;
 mod order;
+mod session;
 mod status;
 
 use wire::envoy::config::route::v3::{
@@ -76,8 +78,11 @@ fn compile(compiler: &Compiler<'_>, candidate: &Candidate<'_>) -> Vec<xds::Route
     let Candidate { route, rule, wanted, .. } = candidate;
     let takes_prefix_away = action::takes_prefix_away(rule);
     let said = compiler.index.traffic_of_rule(compiler.service, compiler.port, &route.id(), &rule.name);
+    let session = action::session(rule);
     let mut compiled = xds::Route {
         name: rule.name.clone(),
+        typed_per_filter_config: session.map(|session| session::filter(session, route, rule)).unwrap_or_default(),
+        metadata: session.and_then(session::metadata),
         action: Some(compiler.action(route, rule, wanted)),
         request_headers_to_add: action::additions(&rule.request),
         request_headers_to_remove: rule.request.remove.clone(),

@@ -1,20 +1,27 @@
 //! Routes, as proxies are told them: clause by clause, and against a slow model of what the Gateway API says.
 
+mod calls;
+
 use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
 use proptest::prelude::*;
+use prost::Message;
 use regex::Regex;
 use wire::{
     envoy::{
         config::{
             core::v3::{HeaderValueOption, RuntimeFractionalPercent, header_value_option::HeaderAppendAction},
             route::v3::{
-                DirectResponseAction, RedirectAction, RouteMatch, WeightedCluster,
+                DirectResponseAction, FilterConfig, RedirectAction, RouteMatch, WeightedCluster,
                 header_matcher::HeaderMatchSpecifier,
                 query_parameter_matcher::QueryParameterMatchSpecifier,
                 redirect_action::{PathRewriteSpecifier, RedirectResponseCode},
                 route_match::PathSpecifier,
             },
+        },
+        extensions::{
+            filters::http::stateful_session::v3::{StatefulSessionPerRoute, stateful_session_per_route::Override},
+            http::stateful_session::cookie::v3::CookieBasedSessionState,
         },
         r#type::matcher::v3::{RegexMatcher, StringMatcher, string_matcher::MatchPattern},
     },
@@ -27,7 +34,7 @@ use crate::{
         Object, Protocol, Subject,
         routes::{
             Action, Backend, CallMatch, Forward, HeaderChanges, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite,
-            Route, RouteKind, Rule, ValueMatch,
+            Route, RouteKind, Rule, Session, ToldBy, ValueMatch,
             tests::{grant, key_in, route as route_to, rule, to},
         },
         tests::{key, service},
@@ -107,52 +114,6 @@ fn a_consumer_is_told_his_own_routes_and_nobody_else_is() {
     assert_eq!((view("shop"), view("third")), (None, None));
     assert_eq!(view("other"), Some(View::Namespace("other".into())));
     assert_eq!(super::super::subject(Some(&key_in("other", "caller")), Kind::Route, CART), Some(Subject::Service(key("cart"))));
-}
-
-fn call(service: Option<ValueMatch>, method: Option<ValueMatch>) -> Match {
-    Match { path: PathMatch::Call(CallMatch { service, method }), ..Match::all() }
-}
-
-fn exact(text: &str) -> Option<ValueMatch> {
-    Some(ValueMatch::Exact(text.into()))
-}
-
-#[test]
-fn calls_of_grpc_are_paths() {
-    let regex = |text: &str| Some(ValueMatch::Regex(text.into()));
-    let expression = |text: &str| PathSpecifier::SafeRegex(RegexMatcher { regex: text.into() });
-    for (wanted, expected) in [
-        (call(exact("shop.Cart"), exact("Add")), PathSpecifier::Path("/shop.Cart/Add".into())),
-        (call(exact("shop.Cart"), None), PathSpecifier::Prefix("/shop.Cart/".into())),
-        (call(None, exact("Add")), expression("/[^/]+/Add")),
-        (call(regex("shop|depot"), exact("a.b")), expression(r"/(?:shop|depot)/a\.b")),
-        (call(regex(".*"), regex("A.*")), expression("/(?:.*)/(?:A.*)")),
-    ] {
-        assert_eq!(matches::of(&wanted, false)[0].path_specifier, Some(expected));
-    }
-}
-
-/// Source: `GRPCRouteRule.matches`.
-#[test]
-fn calls_are_tried_by_service_and_method_and_header_fields() {
-    let mut all = vec![
-        Match { headers: vec![("x".into(), ValueMatch::Exact("1".into()))], ..call(exact("shop.Cart"), exact("Add")) },
-        call(exact("shop.Cart"), exact("Add")),
-        call(exact("shop.Cart"), None),
-        call(exact("a.B"), exact("LongerThanAdd")),
-        call(None, exact("Add")),
-        Match::all(),
-    ];
-    let expected = all.clone();
-    all.reverse();
-    let made = |matches: Vec<Match>| Route {
-        kind: RouteKind::Grpc,
-        rules: vec![rule(matches, Vec::new())],
-        ..route_to("shop", "r", &key("cart"), &key("cart"))
-    };
-    let route = made(all);
-    let tried: Vec<Match> = order::of(&[&route]).iter().map(|candidate| candidate.wanted.clone()).collect();
-    assert_eq!(tried, expected);
 }
 
 #[test]
@@ -255,6 +216,27 @@ fn a_rule_keeps_its_name_and_its_limits_of_time() {
     assert_eq!(sent.retry_policy.unwrap().per_try_timeout, Some(prost_types::Duration::default()));
     let unlimited = forward(&becomes(rule(vec![Match::all()], vec![to(&key("cart"), 1)])));
     assert_eq!((unlimited.timeout, unlimited.retry_policy), (None, None));
+}
+
+#[test]
+fn a_session_is_told_in_envoys_words_and_keeps_those_who_weigh_nothing() {
+    let session =
+        Session { told_by: ToldBy::PermanentCookie, name: String::new(), absolute: Some(Duration::from_secs(60)), idle: None };
+    let backends = vec![to(&key("cart"), 1), to(&key("cart-v2"), 0)];
+    let made = becomes(forwarding(Forward { backends, session: Some(session), ..Forward::default() }));
+    let config = FilterConfig::decode(&made.typed_per_filter_config[names::SESSION_FILTER].value[..]).unwrap();
+    let of_route = StatefulSessionPerRoute::decode(&config.config.as_ref().unwrap().value[..]).unwrap();
+    let Some(Override::StatefulSession(session)) = of_route.r#override else { panic!("no session") };
+    let state = session.session_state.unwrap().typed_config.unwrap();
+    let cookie = CookieBasedSessionState::decode(&state.value[..]).unwrap().cookie.unwrap();
+    assert!(config.is_optional && cookie.name.starts_with("weft-session-"));
+    assert_eq!((cookie.ttl.unwrap().seconds, cookie.path.as_str()), (60, "/"));
+    assert_eq!(names::metadata_text(made.metadata.as_ref(), names::SESSION_ABSOLUTE), Some("60000"));
+    let Some(ClusterSpecifier::WeightedClusters(all)) = forward(&made).cluster_specifier else { panic!("one cluster") };
+    let shares: Vec<_> = all.clusters.iter().map(|share| (share.name.as_str(), share.weight)).collect();
+    assert_eq!(shares, [(CART, Some(1)), (V2, Some(0))]);
+    let without = becomes(rule(vec![Match::all()], vec![to(&key("cart"), 1)]));
+    assert!(without.typed_per_filter_config.is_empty() && without.metadata.is_none());
 }
 
 #[test]

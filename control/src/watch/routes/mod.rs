@@ -7,6 +7,7 @@ mod cors;
 mod matches;
 mod rule;
 mod servers;
+mod session;
 pub(super) mod time;
 
 use super::mistake::Mistake;

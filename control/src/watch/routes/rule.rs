@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use super::{Mistake, cors, matches, time};
+use super::{Mistake, cors, matches, session, time};
 use crate::{
     index::{
         Key,
@@ -32,10 +32,11 @@ pub(super) fn http(namespace: &str, said: &routes::Rule, field: &str) -> (Rule, 
 
 /// The same in a `GRPCRoute`.
 pub(super) fn grpc(namespace: &str, said: &GrpcRule, field: &str) -> (Rule, Vec<Mistake>) {
-    let GrpcRule { name, matches, filters, backend_refs } = said.clone();
+    let GrpcRule { name, matches, filters, backend_refs, session_persistence } = said.clone();
     let mut reading = Reading { kind: RouteKind::Grpc, namespace, mistakes: Vec::new() };
     let matches = reading.matches(&matches, field, matches::grpc);
-    read(reading, matches, &routes::Rule { name, filters, backend_refs, ..Default::default() }, field)
+    let said = routes::Rule { name, filters, backend_refs, session_persistence, ..Default::default() };
+    read(reading, matches, &said, field)
 }
 
 /// The same in a route of whole connections, which cannot be told apart.
@@ -60,10 +61,14 @@ fn read(mut reading: Reading<'_>, matches: Vec<Match>, said: &routes::Rule, fiel
         time
     };
     let (timeout, try_timeout) = (time("request", &timeouts.request), time("backendRequest", &timeouts.backend_request));
+    let session = said.session_persistence.as_ref();
+    let session = session.and_then(|said| session::read(said, &format!("{field}.sessionPersistence"), &mut reading.mistakes));
     let action = match done.redirect.take() {
         _ if reading.mistakes.len() > of_matches => Action::Fail,
         Some(redirect) => Action::Redirect(redirect),
-        None => Action::Forward(Forward { backends, rewrite: done.rewrite, mirrors: done.mirrors, timeout, try_timeout }),
+        None => {
+            Action::Forward(Forward { backends, rewrite: done.rewrite, mirrors: done.mirrors, timeout, try_timeout, session })
+        }
     };
     let Reading { mistakes, .. } = reading;
     let rule = Rule {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::index::routes::{Action, CallMatch, Forward, Match, PathChange, PathMatch, Reference, ValueMatch};
+use crate::index::routes::{Action, CallMatch, Forward, Match, PathChange, PathMatch, Reference, Session, ToldBy, ValueMatch};
 
 fn read(spec: Value) -> (Route, Vec<Mistake>) {
     let key = Key { namespace: "shop".into(), name: "r".into() };
@@ -209,6 +209,29 @@ fn what_is_not_of_grpc_is_told() {
     }
     let (read, mistakes) = read_grpc(json!({ "filters": [{ "type": "URLRewrite" }] }));
     assert_eq!((mistakes[0].field.as_str(), &read.rules[0].action), ("spec.rules[0].filters[0].type", &Action::Fail));
+}
+
+#[test]
+fn sessions_are_read() {
+    let session = |said: Value| forward(json!({ "sessionPersistence": said })).session.unwrap();
+    let plain = Session { told_by: ToldBy::Cookie, name: String::new(), absolute: None, idle: None };
+    assert_eq!(session(json!({})), plain);
+    let permanent =
+        session(json!({ "sessionName": "stay", "absoluteTimeout": "1h", "cookieConfig": { "lifetimeType": "Permanent" } }));
+    let hour = Some(Duration::from_secs(3600));
+    assert_eq!(permanent, Session { told_by: ToldBy::PermanentCookie, name: "stay".into(), absolute: hour, idle: None });
+    let header = session(json!({ "type": "Header", "sessionName": "x-stay", "idleTimeout": "30s" }));
+    assert_eq!((header.told_by, header.idle), (ToldBy::Header, Some(Duration::from_secs(30))));
+    for (said, at) in [
+        (json!({ "type": "Query" }), "type"),
+        (json!({ "sessionName": "a b" }), "sessionName"),
+        (json!({ "idleTimeout": "soon" }), "idleTimeout"),
+        (json!({ "cookieConfig": { "lifetimeType": "Permanent" } }), "absoluteTimeout"),
+        (json!({ "cookieConfig": { "lifetimeType": "Forever" } }), "cookieConfig.lifetimeType"),
+    ] {
+        let (fields, rule) = wrong(json!({ "sessionPersistence": said }));
+        assert_eq!((fields, rule.action), (vec![format!("spec.rules[1].sessionPersistence.{at}")], Action::Fail));
+    }
 }
 
 #[test]
