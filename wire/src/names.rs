@@ -95,6 +95,8 @@ pub const RATE_LIMITS: &str = "rate-limits";
 pub const SESSION_ABSOLUTE: &str = "session-absolute-ms";
 /// Metadata of a route: milliseconds without a request after which a client's session there ends; absent when it does not.
 pub const SESSION_IDLE: &str = "session-idle-ms";
+/// Metadata of a cluster: how many requests may be sent once more, as `percent/interval_ms/per_second`.
+pub const RETRY_BUDGET: &str = "retry-budget";
 
 const ADDRESS: &str = "address/";
 

@@ -27,7 +27,7 @@ pub(crate) use policy::DefaultPolicy;
 pub(crate) use protocol::Protocol;
 use routes::{Route, RouteId, RouteKind, Routes};
 pub(crate) use subject::{Subject, Touched};
-use traffic::{Attached, RateLimit, Said, TrafficPolicies, TrafficPolicy};
+use traffic::{Attached, RateLimit, Said, TrafficPolicies, TrafficPolicy, Zones};
 
 /// The cluster as it was last heard of.
 #[derive(Debug, Default)]
@@ -324,14 +324,16 @@ impl Index {
         self.seen_through_traffic_policy(&policy)
     }
 
-    /// A traffic policy is seen in the services, and in the parents of the routes, that it is attached to; and in the pods behind a
-    /// service, since it, or one that counts in its place, may say how often they may be asked.
+    /// A traffic policy is seen in the services that it is attached to, in the parents of the routes that lead there, and in those of
+    /// the routes that it is attached to; and in the pods behind a service, since it, or one that counts in its place, may say how often
+    /// they may be asked.
     fn seen_through_traffic_policy(&self, policy: &TrafficPolicy) -> Touched {
         let mut touched = Touched::new();
         for target in &policy.targets {
             match target {
                 Attached::Service(service, _) => {
                     touched.insert(Subject::Service(service.clone()));
+                    touched.extend(self.routes.seen_through_backend(service));
                     touched.extend(self.slices(service).flat_map(|slice| self.seen_through_members(&members(slice))));
                 }
                 Attached::Route(kind, key, _) => touched.extend(self.routes.seen_through_policy(&(*kind, key.clone()))),
@@ -340,10 +342,14 @@ impl Index {
         touched
     }
 
-    /// A node is seen in the services whose endpoints are meant for some zones: who calls from it is in another zone now.
+    /// A node is seen in the services whose endpoints are meant for some zones, or go by zone: who calls from it is in another zone
+    /// now.
     fn seen_through_zones(&self) -> Touched {
         let by_zone = |slice: &&Slice| slice.endpoints.iter().any(|endpoint| !endpoint.meant_for.zones.is_empty());
-        self.slices.values().filter(by_zone).map(|slice| Subject::Service(slice.service.clone())).collect()
+        let meant = self.slices.values().filter(by_zone).map(|slice| &slice.service);
+        let prefers = |policy: &&TrafficPolicy| policy.said.zones == Some(Zones::Prefer);
+        let preferred = self.traffic_policies.all().filter(prefers).flat_map(|policy| &policy.targets).map(Attached::key);
+        meant.chain(preferred).cloned().map(Subject::Service).collect()
     }
 }
 

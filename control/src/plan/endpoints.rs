@@ -6,7 +6,10 @@ use certs::name::{SpiffeId, TrustDomain};
 use wire::{
     envoy::config::{
         core::v3::{HealthStatus, Locality, Metadata},
-        endpoint::v3::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier},
+        endpoint::v3::{
+            ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, cluster_load_assignment::Policy,
+            lb_endpoint::HostIdentifier,
+        },
     },
     names,
 };
@@ -18,6 +21,9 @@ use super::{
 };
 use crate::index::{self, Index, Key, Pod, Service};
 
+/// How much more than its part, in percent, an endpoint can take when others are not available. Envoy's default.
+const OVERPROVISIONING: u32 = 140;
+
 /// The endpoints of a cluster, by zone and address: in an order of their own, whatever order they were heard of in.
 /// Those that count where `viewer` is.
 pub(super) fn endpoints(
@@ -27,9 +33,12 @@ pub(super) fn endpoints(
     name: &str,
     target: &Target<'_>,
 ) -> ClusterLoadAssignment {
+    let place = match target {
+        Target::Service(service, port) => Place::of(index, viewer, service, port),
+        Target::Pod(..) => None,
+    };
     let members = match target {
         Target::Service(service, port) => {
-            let place = Place::of(index, viewer, service);
             let counting = place.as_ref().map_or(Counting::All, |place| place.counting(index, service));
             of_service(index, service, &port.name, counting)
         }
@@ -39,13 +48,20 @@ pub(super) fn endpoints(
     for (address, member) in members {
         zones.entry(member.zone).or_default().push(endpoint(trust_domain, address, &member));
     }
+    let first = match (target, &place) {
+        (Target::Service(service, port), Some(place)) => place.first_zone(index, service, port),
+        _ => None,
+    };
+    // Priorities have no gaps: with nobody in the zone that goes first there is only one.
+    let first = first.filter(|zone| zones.contains_key(zone));
     let locality = |(zone, lb_endpoints): (&str, Vec<LbEndpoint>)| LocalityLbEndpoints {
         locality: Some(Locality { zone: zone.to_owned(), ..Default::default() }),
         lb_endpoints,
+        priority: first.map_or(0, |first| u32::from(zone != first)),
         ..Default::default()
     };
-    let endpoints = zones.into_iter().map(locality).collect();
-    ClusterLoadAssignment { cluster_name: name.to_owned(), endpoints, ..Default::default() }
+    let policy = first.map(|_| Policy { overprovisioning_factor: Some(OVERPROVISIONING) });
+    ClusterLoadAssignment { cluster_name: name.to_owned(), endpoints: zones.into_iter().map(locality).collect(), policy }
 }
 
 /// One endpoint.

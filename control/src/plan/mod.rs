@@ -1,6 +1,7 @@
 //! From the index to resources. Pure: the same index gives the same bytes, and so the same versions, in every replica of
 //! control and after every restart.
 
+mod balancing;
 mod callers;
 mod cluster;
 mod connections;
@@ -67,7 +68,7 @@ pub(crate) fn resource(index: &Index, viewer: Option<&Key>, mesh: &Mesh, kind: K
             listener::listener(name, &target, connections::chains(index, viewer, &target)).encode_to_vec()
         }
         Kind::Route => routes::configuration(index, viewer, name, &behind()?).encode_to_vec(),
-        Kind::Cluster => cluster::cluster(name, &behind()?).encode_to_vec(),
+        Kind::Cluster => cluster::cluster(index, name, &behind()?).encode_to_vec(),
         Kind::Endpoints => endpoints::endpoints(index, viewer, &mesh.trust_domain, name, &behind()?).encode_to_vec(),
     };
     Some(Resource { version: version(&value), body: Any { type_url: kind.type_url().to_owned(), value } })

@@ -4,8 +4,10 @@
 //! `trafficDistribution` and topology-aware routing become hints in the endpoint slices, and hints are advice: they are taken
 //! when every ready endpoint has some and at least one names the caller's node or zone. Source: "Topology" in Kubernetes'
 //! documentation of virtual IPs and service proxies, and `CategorizeEndpoints` of kube-proxy, whose answers these are.
+//!
+//! A traffic policy has a third: of those that count, the ones in the caller's zone go first.
 
-use crate::index::{Endpoint, Index, Key, Service, Slice};
+use crate::index::{Endpoint, Index, Key, Service, ServicePort, Slice, traffic::Zones};
 
 /// Where a caller is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -27,14 +29,21 @@ pub(super) enum Counting<'a> {
 }
 
 impl Place {
-    /// Where `viewer` calls `service` from; `None` when the service is the same from everywhere, or `viewer` is nowhere.
-    pub(super) fn of(index: &Index, viewer: Option<&Key>, service: &Service) -> Option<Self> {
-        if !service.stays_on_node && Hinted::of(index, service) == Hinted::default() {
+    /// Where `viewer` calls a port of `service` from; `None` when it is the same from everywhere, or `viewer` is nowhere.
+    pub(super) fn of(index: &Index, viewer: Option<&Key>, service: &Service, port: &ServicePort) -> Option<Self> {
+        let by_node = service.stays_on_node || Hinted::of(index, service) != Hinted::default();
+        if !by_node && !prefers_zone(index, service, port) {
             return None;
         }
         let node = index.pod(viewer?)?.node.clone();
         let zone = index.zone_of(&node).map(str::to_owned);
-        Some(Self { node, zone })
+        // Where only zones count, all nodes of one are the same place.
+        Some(Self { node: if by_node { node } else { String::new() }, zone })
+    }
+
+    /// The zone whose endpoints of a port go first, if any do.
+    pub(super) fn first_zone(&self, index: &Index, service: &Service, port: &ServicePort) -> Option<&str> {
+        self.zone.as_deref().filter(|_| prefers_zone(index, service, port))
     }
 
     /// Which endpoints of `service` count here.
@@ -54,6 +63,10 @@ impl Place {
             _ => Counting::All,
         }
     }
+}
+
+fn prefers_zone(index: &Index, service: &Service, port: &ServicePort) -> bool {
+    index.traffic_of_service(service, port).zones == Some(Zones::Prefer)
 }
 
 impl Counting<'_> {
@@ -121,7 +134,7 @@ mod tests {
 
     fn counted(index: &Index, caller: &str) -> Vec<String> {
         let service = index.service(&key("cart")).unwrap();
-        let place = Place::of(index, Some(&key(caller)), service);
+        let place = Place::of(index, Some(&key(caller)), service, &service.ports[0]);
         let counting = place.as_ref().map_or(Counting::All, |place| place.counting(index, service));
         let endpoints = index.slices(&service.key).flat_map(|slice| &slice.endpoints);
         endpoints.filter(|endpoint| counting.counts(endpoint)).map(|endpoint| endpoint.node.clone()).collect()
@@ -142,7 +155,8 @@ mod tests {
     #[test]
     fn a_service_is_the_same_from_everywhere_unless_something_says_otherwise() {
         let index = cluster(cart(), [Hints::default(), Hints::default()]);
-        assert_eq!(Place::of(&index, Some(&key("caller-a")), index.service(&key("cart")).unwrap()), None);
+        let service = index.service(&key("cart")).unwrap();
+        assert_eq!(Place::of(&index, Some(&key("caller-a")), service, &service.ports[0]), None);
         assert_eq!(counted(&index, "caller-a"), ["n1", "n2"]);
     }
 

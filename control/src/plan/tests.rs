@@ -2,8 +2,11 @@
 
 use proptest::prelude::*;
 use wire::envoy::config::{
-    cluster::v3::Cluster, core::v3::HealthStatus, endpoint::v3::ClusterLoadAssignment, listener::v3::Listener,
-    route::v3::RouteConfiguration,
+    cluster::v3::Cluster,
+    core::v3::HealthStatus,
+    endpoint::v3::{ClusterLoadAssignment, LocalityLbEndpoints},
+    listener::v3::Listener,
+    route::v3::{RouteConfiguration, route::Action},
 };
 
 use super::*;
@@ -13,9 +16,9 @@ use crate::index::{
         Route, RouteKind,
         tests::{grant, key_in, route},
     },
-    tests::{endpoint, key, pod, service, slice},
+    tests::{endpoint, key, node, pod, service, slice},
     traffic::{
-        Attached, TrafficPolicy,
+        Attached, Balancer, HashOn, Said, TrafficPolicy, Zones,
         tests::{limited, policy},
     },
 };
@@ -287,4 +290,49 @@ proptest! {
             before = after;
         }
     }
+}
+
+/// The services `cart` and `till`, whose endpoints a key decides on, and a route from `till` to `cart`.
+fn balanced(balancer: Balancer) -> Index {
+    let mut index = shop(Protocol::Http);
+    index.apply(Object::Service(service("till", "10.96.0.6", Protocol::Http)));
+    index.apply(Object::Route(route("shop", "r", &key("till"), &key("cart"))));
+    let said = Said { balancer: Some(balancer), zones: Some(Zones::Prefer), ..Said::default() };
+    let policy = TrafficPolicy { said, ..policy("p", Attached::Service(key("cart"), None), 1) };
+    index.apply(Object::TrafficPolicy(Box::new(policy)));
+    index
+}
+
+#[test]
+fn requests_to_a_service_whose_endpoints_go_by_a_key_bring_one() {
+    let index = balanced(Balancer::Maglev(vec![HashOn::Header("x-user".into())]));
+    let cart: Cluster = get(&index, Kind::Cluster, CART).unwrap();
+    assert_eq!(names::metadata_text(cart.metadata.as_ref(), names::BALANCER), Some("maglev"));
+    for name in [CART, "till.shop.svc.cluster.local:80"] {
+        let routes: RouteConfiguration = get(&index, Kind::Route, name).unwrap();
+        let Some(Action::Route(sent)) = &routes.virtual_hosts[0].routes[0].action else { panic!("{routes:?}") };
+        assert_eq!(sent.hash_policy.len(), 2, "{name}: the header, or else the source");
+    }
+}
+
+#[test]
+fn the_callers_zone_goes_first_where_a_policy_says_so() {
+    let mut index = balanced(Balancer::RoundRobin);
+    let zoned = |pod: &str, address: &str, zone: &str| Endpoint { zone: zone.into(), ..endpoint(pod, address) };
+    let priorities = |index: &Index| -> Vec<(String, u32)> {
+        let told: ClusterLoadAssignment = get(index, Kind::Endpoints, CART).unwrap();
+        let zone = |locality: &LocalityLbEndpoints| locality.locality.as_ref().map(|locality| locality.zone.clone());
+        told.endpoints.iter().map(|locality| (zone(locality).unwrap(), locality.priority)).collect()
+    };
+    let told = |pairs: [(&str, u32); 2]| pairs.map(|(zone, priority)| (zone.to_owned(), priority)).to_vec();
+    let both = vec![zoned("a", "10.77.0.5", "near"), zoned("c", "10.77.0.7", "far")];
+    index.apply(Object::Slice(slice("cart", both)));
+    assert_eq!(priorities(&index), told([("far", 0), ("near", 0)]), "nobody knows where the caller is");
+    index.apply(Object::Pod(Pod { node: "n".into(), ..pod("a", "10.77.0.5") }));
+    let touched = index.apply(Object::Node(node("n", "near")));
+    assert!(touched.contains(&Subject::Service(key("cart"))), "{touched:?}");
+    assert_eq!(priorities(&index), told([("far", 1), ("near", 0)]));
+    let neither = vec![zoned("a", "10.77.0.5", "other"), zoned("c", "10.77.0.7", "far")];
+    index.apply(Object::Slice(slice("cart", neither)));
+    assert_eq!(priorities(&index), told([("far", 0), ("other", 0)]), "a first priority there always is");
 }

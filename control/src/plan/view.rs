@@ -23,7 +23,7 @@ impl View {
         };
         let Some(Target::Service(service, port)) = target else { return None };
         match kind {
-            Kind::Endpoints => Place::of(index, viewer, service).map(Self::Place),
+            Kind::Endpoints => Place::of(index, viewer, service, port).map(Self::Place),
             Kind::Route | Kind::Listener => {
                 let namespace = viewer?.namespace.as_str();
                 index.consumers(service, port).contains(namespace).then(|| Self::Namespace(namespace.to_owned()))

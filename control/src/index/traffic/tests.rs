@@ -122,7 +122,8 @@ fn a_policy_touches_the_services_whose_requests_it_is_about() {
     let touched = |names: &[&str]| -> Touched { names.iter().map(|name| Subject::Service(key(name))).collect() };
     let apply = |index: &mut Index, policy: &TrafficPolicy| index.apply(Object::TrafficPolicy(Box::new(policy.clone())));
     let first = policy("a", of_service(None), 1);
-    assert_eq!(apply(&mut index, &first), touched(&["cart"]));
+    // A route that leads to a service says what the key of its requests is made of.
+    assert_eq!(apply(&mut index, &first), touched(&["cart", "till"]));
     assert!(apply(&mut index, &first).is_empty());
     let moved = policy("a", of_route(None), 1);
     assert_eq!(apply(&mut index, &moved), touched(&["cart", "till"]), "that of the route's parent, and the one it was");

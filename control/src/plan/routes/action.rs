@@ -10,7 +10,7 @@ use wire::{
                 DirectResponseAction, RedirectAction, RetryPolicy, RouteAction, WeightedCluster,
                 redirect_action::{PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier},
                 route,
-                route_action::{ClusterSpecifier, RequestMirrorPolicy},
+                route_action::{ClusterSpecifier, HashPolicy, RequestMirrorPolicy},
                 weighted_cluster::ClusterWeight,
             },
         },
@@ -22,7 +22,10 @@ use wire::{
     names,
 };
 
-use super::backends;
+use super::{
+    super::{balancing, target::Target},
+    backends,
+};
 use crate::index::{
     Index, Service, ServicePort,
     routes::{
@@ -65,6 +68,7 @@ impl Compiler<'_> {
                 .and_then(duration)
                 .map(|limit| RetryPolicy { per_try_timeout: Some(limit), ..Default::default() }),
             request_mirror_policies: mirrors.iter().filter_map(|mirror| self.mirror(route, mirror)).collect(),
+            hash_policy: self.hash_policy(route, backends),
             ..Default::default()
         };
         match path {
@@ -101,6 +105,17 @@ impl Compiler<'_> {
             response_headers_to_remove: backend.response.remove.clone(),
         });
         Some(ClusterSpecifier::WeightedClusters(WeightedCluster { clusters: clusters.collect() }))
+    }
+
+    /// Of those who get the requests the first whose endpoints a key decides on says what it is made of.
+    fn hash_policy(&self, route: &Route, backends: &[Backend]) -> Vec<HashPolicy> {
+        let shares = backends.iter().filter(|backend| backend.weight > 0);
+        let clusters = shares.filter_map(|backend| self.cluster(route, &backend.to));
+        let policies = clusters.map(|cluster| match Target::behind(self.index, &cluster) {
+            Some(Target::Service(service, port)) => balancing::hash_policy(&self.index.traffic_of_service(service, port)),
+            _ => Vec::new(),
+        });
+        policies.into_iter().find(|policy| !policy.is_empty()).unwrap_or_default()
     }
 
     /// Whoever is to get copies and cannot be found gets none.

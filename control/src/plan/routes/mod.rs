@@ -29,7 +29,7 @@ pub(super) use backends::resolve;
 pub(crate) use status::{Condition, conditions};
 
 use self::{action::Compiler, order::Candidate};
-use super::target::Target;
+use super::{balancing, target::Target};
 use crate::index::{Index, Key, routes::Match, traffic::Said};
 
 /// The routes of `target` as the proxy of `viewer` is told them.
@@ -57,7 +57,8 @@ pub(super) fn configuration(index: &Index, viewer: Option<&Key>, name: &str, tar
 
 /// Every request, to one cluster.
 fn straight_to(cluster: &str, said: &Said) -> xds::Route {
-    let to = RouteAction { cluster_specifier: Some(ClusterSpecifier::Cluster(cluster.to_owned())), ..Default::default() };
+    let cluster_specifier = Some(ClusterSpecifier::Cluster(cluster.to_owned()));
+    let to = RouteAction { cluster_specifier, hash_policy: balancing::hash_policy(said), ..Default::default() };
     let mut route = for_all(route::Action::Route(to));
     gate::put(&mut route, said, None);
     route
