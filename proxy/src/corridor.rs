@@ -6,7 +6,10 @@
 //!                   └─ mesh ─────▶ each stream is one or the other
 //! ```
 
+mod again;
 mod fault;
+mod hedge;
+mod mirror;
 
 use std::{
     cell::RefCell,
@@ -25,26 +28,28 @@ use http_body::Body;
 
 use crate::{
     accept::Accepted,
-    attempts::Attempts,
+    attempts::{Attempts, Busy},
     balance::{Chosen, Place, Work},
     clock, connect,
-    connect::{Needs, Pipe},
-    deadline::within,
+    connect::{Needs, Pipe, RequestLine},
+    deadline::{pause, within},
     detect::{self, Detected, MaySpeakFirst, Peeked},
     events::{Edge, Event, HttpVersion},
     forwarded::Signature,
     hop::{self, Introduction},
     http1::AbsoluteForm,
     meter::{Answered, Meter, Tally},
-    payload::Payload,
+    payload::{Movement, Payload},
     refusal::{Reason, Refusal},
     relay::{self, Answer, Call, Exchanged, Outgoing, Stream, Switch, Switched, Unanswered, Whose},
     route::{self, Asked, Caller, Edits, Elsewhere, Permit, Routed, Stay, Way},
     side::Side,
     snapshot::{Cluster, Destination, Endpoint},
-    verdict::{self, Verdict},
+    verdict,
     world::World,
 };
+use again::Again;
+pub use mirror::COPIES_MAX;
 
 /// Edges a walk remembers; a connection rarely needs more than its destination has endpoints.
 const EDGES_MAX: usize = 16;
@@ -211,7 +216,7 @@ async fn pass(walk: &Walk, mut head: Box<Request<()>>, tunnel: relay::Tunnel) ->
 }
 
 /// What was told of an opaque connection: by the caller's proxy, and by the app's own TLS.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Told {
     workload: Option<HeaderValue>,
     server_name: Option<Box<str>>,
@@ -242,7 +247,7 @@ async fn open(walk: &Walk, server: Option<&str>) -> Result<Opened, Refusal> {
     let routed = route::connection(&destination, server, &walk.caller, &walk.world.dice)?;
     let limited = walk.world.balance.limited(routed.cluster, since);
     let place = limited.map_or(Ok(None), |limited| limited.connection())?;
-    let mut attempts = Attempts::toward(destination.address, routed.key, walk.world.settings.attempts_max);
+    let mut attempts = Attempts::toward(destination.address, routed.key, walk.world.settings.attempts_max, None);
     loop {
         let chosen = attempts.choose(routed.cluster, Work::Connection, &walk.world)?;
         match connect::bytes(&chosen, &walk.world).await {
@@ -279,26 +284,40 @@ async fn forward(walk: Rc<Walk>, mut call: Call) -> Answer {
     }
     walk.signature.sign(request.headers_mut(), walk.side.direction, walk.world.settings.forwarded);
     let version = told.version.unwrap_or(request.version());
-    let facts = Facts { began, version, told: Told { workload: told.workload, server_name: None } };
+    let told = Told { workload: told.workload, server_name: None };
+    let facts = Facts { began, version, told, counted: true, busy: None };
     // Kept in case it is refused: the request itself is gone by then.
     let kind = request.headers().get(CONTENT_TYPE).cloned();
-    deliver(&walk, call, facts).await.unwrap_or_else(|refusal| {
-        walk.refused(&refusal);
-        Answer::Message(relay::refuse(&refusal, kind.as_ref()))
-    })
+    match deliver(&walk, call, facts).await {
+        Ok(answer) => {
+            if let Answer::Reset { refusal, .. } = &answer {
+                walk.refused(refusal);
+            }
+            answer
+        }
+        Err(refusal) => {
+            walk.refused(&refusal);
+            Answer::Message(relay::refuse(&refusal, kind.as_ref()))
+        }
+    }
 }
 
 /// What is known of a request beside the request.
+#[derive(Clone)]
 struct Facts {
     began: Instant,
     /// What the client spoke, at the far end of the mesh hop.
     version: Version,
     /// What the client's proxy told.
     told: Told,
+    /// Whether it is one of the app's, or a copy that nobody is to hear of.
+    counted: bool,
+    /// Where it is being worked on, of several tries at once.
+    busy: Option<Busy>,
 }
 
 /// Takes a request where its route says.
-async fn deliver(walk: &Walk, mut call: Call, facts: Facts) -> Result<Answer, Refusal> {
+async fn deliver(walk: &Rc<Walk>, mut call: Call, facts: Facts) -> Result<Answer, Refusal> {
     let destination = walk.destination();
     let asked = Asked::of(&call.request);
     let mut routed = match route::request(&destination, asked, &walk.caller, &walk.world.dice, facts.began, clock::wall)? {
@@ -316,6 +335,14 @@ async fn deliver(walk: &Walk, mut call: Call, facts: Facts) -> Result<Answer, Re
         return Ok(answer);
     }
     routed.edits.request(&mut call.request)?;
+    if let Some(forward) = routed.forward {
+        if !forward.mirrors.is_empty() {
+            mirror::copies(walk, &forward.mirrors, &routed.permit, destination.address, &mut call, &facts);
+        }
+        if forward.hedging.is_some() || forward.timeouts.idle.is_some() {
+            return Box::pin(watch(walk, destination.address, routed, call, facts)).await;
+        }
+    }
     // Both ways are written out: to hand the work to somebody would move it, which costs every request.
     match routed.timeouts.request {
         None => attempt(walk, destination.address, routed, call, facts).await,
@@ -332,29 +359,82 @@ fn late(limit: Duration) -> Refusal {
     Refusal::midway(Reason::RequestTimeout, format!("no answer within the {limit} s that its route allows"))
 }
 
-/// Sends a request to the endpoints it may go to, one after the other, until one answers.
+/// The same for a request that must not stand still, or may be worked on in several places at once.
+async fn watch(walk: &Walk, dialled: SocketAddr, routed: Routed<'_>, mut call: Call, facts: Facts) -> Result<Answer, Refusal> {
+    let movement = routed.timeouts.idle.map(Movement::within);
+    if let Some(movement) = &movement {
+        let body = std::mem::take(call.request.body_mut());
+        *call.request.body_mut() = movement.seen_in(body);
+    }
+    let limit = routed.timeouts.request;
+    let hedging = routed.forward.and_then(|forward| forward.hedging).filter(|_| hedge::may_be_doubled(&call));
+    let attempts = match hedging {
+        Some(hedging) => hedge::hedged(walk, dialled, routed, hedging, call, facts).boxed_local(),
+        None => attempt(walk, dialled, routed, call, facts).boxed_local(),
+    };
+    let attempts = match limit {
+        Some(limit) => within(limit, attempts).map(move |tried| tried.unwrap_or_else(|_| Err(late(limit)))).boxed_local(),
+        None => attempts,
+    };
+    let Some(movement) = movement else { return attempts.await };
+    tokio::select! {
+        biased;
+        answer = attempts => answer.map(|answer| match answer {
+            Answer::Message(response) => Answer::Message(response.map(|body| movement.required_of(body))),
+            other => other,
+        }),
+        () = movement.stopped() => Err(still(movement.limit())),
+    }
+}
+
+/// Nothing has moved for `limit`.
+fn still(limit: Duration) -> Refusal {
+    let limit = limit.as_secs_f32();
+    Refusal::midway(Reason::IdleTimeout, format!("neither side has sent a byte for the {limit} s that its route allows"))
+}
+
+/// A line for a request to an endpoint of `cluster` that has not failed yet.
+async fn line(
+    attempts: &mut Attempts,
+    cluster: &Arc<Cluster>,
+    needs: Needs,
+    world: &Rc<World>,
+) -> Result<(Chosen, RequestLine), Refusal> {
+    loop {
+        let chosen = attempts.choose(cluster, Work::Request, world)?;
+        match connect::requests(&chosen, needs, world).await {
+            Ok(line) => return Ok((chosen, line)),
+            Err(refusal) => attempts.elsewhere(refusal, &chosen, world)?,
+        }
+    }
+}
+
+/// Sends a request to the endpoints it may go to, one after the other, until one answers, and its route asks for no better answer.
 async fn attempt(walk: &Walk, dialled: SocketAddr, routed: Routed<'_>, call: Call, facts: Facts) -> Result<Answer, Refusal> {
     let world = &walk.world;
     let Call { mut request, switch, aside } = call;
     let version = if facts.version == Version::HTTP_2 { HttpVersion::Two } else { HttpVersion::One };
     let needs = if matches!(switch, Switch::Extended(_)) { Needs::ExtendedConnect } else { Needs::Version(version) };
-    let sent = tallied(&mut request);
+    let mut again = Again::of(&routed, &mut request, world);
+    let mut sent = tallied(&mut request);
     let place = match routed.cluster.balancing.limits {
         Some(_) => place(routed.cluster, world).await?,
         None => None,
     };
-    let mut attempts = Attempts::toward(dialled, routed.key, world.settings.attempts_max);
+    let mut attempts = Attempts::toward(dialled, routed.key, world.settings.attempts_max, facts.busy);
     attempts.prefer(routed.stay.as_ref().and_then(|stay| stay.endpoint()));
     loop {
-        let chosen = attempts.choose(routed.cluster, Work::Request, world)?;
-        let line = match connect::requests(&chosen, needs, world).await {
-            Ok(line) => line,
+        let (chosen, line) = match line(&mut attempts, routed.cluster, needs, world).await {
+            Ok(ready) => ready,
             Err(refusal) => {
-                attempts.elsewhere(refusal, &chosen, world)?;
+                let wait = again.as_mut().and_then(|again| again.undelivered(&refusal, world));
+                pause(wait.ok_or(refusal)?).await;
+                attempts.once_more(None);
                 continue;
             }
         };
-        if line.is_mesh() {
+        let mesh = line.is_mesh();
+        if mesh {
             hop::introduce(&mut request, &world.me.workload, facts.version);
         }
         let method = request.method().clone();
@@ -367,41 +447,46 @@ async fn attempt(walk: &Walk, dialled: SocketAddr, routed: Routed<'_>, call: Cal
                 exchanging.await.unwrap_or_else(|_| Err(Unanswered::Lost(late(limit))))
             }
         };
+        let verdict = verdict::of(&exchanged, &chosen, world);
+        if let Some(next) = again.as_mut().and_then(|again| again.instead_of(&exchanged, mesh, world)) {
+            attempts.once_more(Some(&chosen));
+            drop(chosen);
+            again::throw_away(exchanged, sent.is_none_or(|sent| sent.is_complete()), world);
+            pause(next.wait).await;
+            request = next.request;
+            sent = tallied(&mut request);
+            continue;
+        }
         let exchanged = match exchanged {
             Ok(exchanged) => exchanged,
             Err(Unanswered::Unsent(refusal, unsent)) => {
-                // A kept line that its server had closed says nothing against the endpoint: the same one may be next.
-                attempts.next(refusal)?;
                 request = unsent;
                 hop::take(request.headers_mut());
+                // A kept line that its server had closed says nothing against the endpoint: the same one may be next.
+                if let Err(refusal) = attempts.next(refusal) {
+                    let wait = again.as_mut().and_then(|again| again.undelivered(&refusal, world));
+                    pause(wait.ok_or(refusal)?).await;
+                    attempts.once_more(None);
+                }
                 continue;
             }
-            Err(Unanswered::Lost(refusal)) => {
-                verdict::unanswered(&chosen, &refusal, world);
-                return Err(refusal);
-            }
-            Err(Unanswered::Reset(refusal, code)) => {
-                verdict::unanswered(&chosen, &refusal, world);
-                walk.refused(&refusal);
-                return Ok(Answer::Reset { code, refusal });
-            }
+            Err(Unanswered::Lost(refusal)) => return Err(refusal),
+            Err(Unanswered::Reset(refusal, code)) => return Ok(Answer::Reset { code, refusal }),
         };
-        world.ejected(&chosen.answered(clock::now()));
-        let edge = walk.edge(&facts.told, &chosen);
-        let answered = |status, sent, verdict| Answered { edge, method, status, version, began: facts.began, sent, verdict };
+        let edge = facts.counted.then(|| walk.edge(&facts.told, &chosen));
+        let answered = |status, sent| Answered { edge, method, status, version, began: facts.began, sent, verdict };
         let held = (routed.permit, place);
         return Ok(match exchanged {
             Exchanged::Message(mut response, line) => {
-                let verdict = verdict::answered(&chosen, &response, world);
                 dress(&routed.edits, routed.stay.as_deref(), &chosen, response.headers_mut());
-                let answered = answered(response.status(), sent, verdict);
+                let answered = answered(response.status(), sent);
                 let meter = Meter::new(answered, line, chosen, held, world.clone());
                 Answer::Message(response.map(|body| body.witnessed(Box::new(meter))))
             }
             Exchanged::Switched(mut head, server) => {
                 dress(&routed.edits, routed.stay.as_deref(), &chosen, head.headers_mut());
                 let sent = Tally::default();
-                let answered = answered(head.status(), Some(sent.clone()), Verdict::Given);
+                let answered = answered(head.status(), Some(sent.clone()));
                 let meter = Meter::new(answered, None, chosen, held, world.clone());
                 Answer::Switched(Box::new(Switched { head, server, sent: Box::new(sent), received: Box::new(meter) }))
             }

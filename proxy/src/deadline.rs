@@ -1,12 +1,17 @@
-//! Work that has only so much time.
+//! Work that has only so much time, or has to wait for it.
 
 use std::{pin::Pin, time::Duration};
 
-use tokio::time::{Timeout, timeout};
+use tokio::time::{Sleep, Timeout, sleep, timeout};
 
 /// Does `work` for no longer than `limit`. In a box: few have a limit, and the others must not hold the room for one.
 pub fn within<F: Future>(limit: Duration, work: F) -> Pin<Box<Timeout<F>>> {
     Box::pin(timeout(limit, work))
+}
+
+/// Waits for `time`. In a box for the same reason.
+pub fn pause(time: Duration) -> Pin<Box<Sleep>> {
+    Box::pin(sleep(time))
 }
 
 #[cfg(test)]

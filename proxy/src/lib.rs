@@ -18,7 +18,7 @@
 //!
 //! `http1` and `http2` are those protocols on the wire, which `connect` and `relay` speak at the two ends of a connection;
 //! `copy`, `outbox`, `socket` and `tls` move their bytes. `dice` is chance, and `hashing` is where nothing is left to it;
-//! `rate_limit` counts how often is asked.
+//! `rate_limit` counts how often is asked, and `budget` bounds what is sent once more.
 //! `side` furnishes these rooms for calls to the app and calls of the app. `world` is what every walk shares. `feed` is the
 //! only writer of `snapshot`; `identity` keeps our certificate; `tide` gives memory back; `redirected` tells whether
 //! the redirect rules are there; `events` hears what happened; `admin`
@@ -30,6 +30,7 @@ mod accept;
 mod admin;
 mod attempts;
 mod balance;
+mod budget;
 mod clock;
 mod config;
 mod connect;

@@ -17,8 +17,8 @@ use crate::{
 
 /// What is known of a request whose answer has begun.
 pub struct Answered {
-    /// Between whom.
-    pub edge: Edge,
+    /// Between whom; `None` when nobody is to hear of it.
+    pub edge: Option<Edge>,
     /// What was asked.
     pub method: Method,
     /// What is answered.
@@ -72,6 +72,7 @@ impl Witness for Meter {
         if let Some(line) = self.line.take().filter(|_| complete && whole) {
             self.world.lines.give_back(line, self.world.settings.limits);
         }
+        let Some(edge) = edge else { return };
         self.world.recorder.on(Event::Request {
             edge,
             method,

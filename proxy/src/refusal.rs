@@ -111,11 +111,13 @@ pub enum Reason {
     ServerAborted,
     /// No answer began within the time that the route allows.
     RequestTimeout,
+    /// Nothing moved in either direction for as long as the route allows.
+    IdleTimeout,
 }
 
 impl Reason {
     /// Every reason there is, for tables and for metrics that start at zero.
-    pub const ALL: [Reason; 32] = [
+    pub const ALL: [Reason; 33] = [
         Reason::NotRedirected,
         Reason::RedirectLoop,
         Reason::TooManyConnections,
@@ -148,6 +150,7 @@ impl Reason {
         Reason::BadResponse,
         Reason::ServerAborted,
         Reason::RequestTimeout,
+        Reason::IdleTimeout,
     ];
 
     /// The room this reason belongs to.
@@ -179,7 +182,8 @@ impl Reason {
             | Self::NotSwitchable
             | Self::BadResponse
             | Self::ServerAborted
-            | Self::RequestTimeout => Room::Relay,
+            | Self::RequestTimeout
+            | Self::IdleTimeout => Room::Relay,
         }
     }
 
@@ -208,7 +212,8 @@ impl Reason {
             | Self::NotSwitchable
             | Self::BadResponse
             | Self::ServerAborted
-            | Self::RequestTimeout => Fault::Server,
+            | Self::RequestTimeout
+            | Self::IdleTimeout => Fault::Server,
             Self::NotRedirected
             | Self::RedirectLoop
             | Self::TooManyConnections
@@ -233,7 +238,7 @@ impl Reason {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NoBackend => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ServerIdentity | Self::ServerCertificate | Self::BadResponse | Self::ServerAborted => StatusCode::BAD_GATEWAY,
-            Self::ConnectTimeout | Self::RequestTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::ConnectTimeout | Self::RequestTimeout | Self::IdleTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::NotRedirected
             | Self::RedirectLoop
             | Self::TooManyConnections
@@ -297,6 +302,7 @@ impl Reason {
             Self::BadResponse => "bad_response",
             Self::ServerAborted => "server_aborted",
             Self::RequestTimeout => "request_timeout",
+            Self::IdleTimeout => "idle_timeout",
         }
     }
 }

@@ -96,6 +96,7 @@ fn carry(file: Option<PathBuf>) -> anyhow::Result<()> {
         registry: registry.clone(),
         dials: connect::Dials::default(),
         balance: Default::default(),
+        budgets: Default::default(),
         redirected: redirected.clone(),
         drain: drain.clone(),
     };

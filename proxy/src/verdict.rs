@@ -6,6 +6,7 @@ use crate::{
     balance::{Chosen, Outcome},
     clock,
     refusal::{Fault, Refusal},
+    relay::{Exchanged, Unanswered},
     world::World,
 };
 
@@ -23,8 +24,21 @@ pub enum Verdict {
     Awaited,
 }
 
+/// What a try at `chosen` came to, as far as it is known by now.
+pub fn of(exchanged: &Result<Exchanged, Unanswered>, chosen: &Chosen, world: &World) -> Verdict {
+    if exchanged.is_ok() {
+        world.ejected(&chosen.answered(clock::now()));
+    }
+    match exchanged {
+        Ok(Exchanged::Message(response, _)) => return answered(chosen, response, world),
+        Err(Unanswered::Lost(refusal) | Unanswered::Reset(refusal, _)) => unanswered(chosen, refusal, world),
+        Ok(Exchanged::Switched(..)) | Err(Unanswered::Unsent(..)) => {}
+    }
+    Verdict::Given
+}
+
 /// An answer of `chosen` has begun.
-pub fn answered<B>(chosen: &Chosen, response: &Response<B>, world: &World) -> Verdict {
+fn answered<B>(chosen: &Chosen, response: &Response<B>, world: &World) -> Verdict {
     if !chosen.is_judged() {
         return Verdict::Given;
     }
@@ -43,7 +57,7 @@ pub fn ended(chosen: &Chosen, trailers: &HeaderMap, world: &World) {
 }
 
 /// `chosen` gave no answer. Whoever gave up waiting says nothing against it, unless it was late.
-pub fn unanswered(chosen: &Chosen, refusal: &Refusal, world: &World) {
+fn unanswered(chosen: &Chosen, refusal: &Refusal, world: &World) {
     if chosen.is_judged() && refusal.reason.fault() == Fault::Server {
         world.ejected(&chosen.ended(Outcome::Failed, clock::now()));
     }

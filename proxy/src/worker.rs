@@ -4,11 +4,15 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use certs::store::IdentityStore;
-use tokio::runtime::{Builder, LocalOptions};
+use hashbrown::HashSet;
+use tokio::{
+    runtime::{Builder, LocalOptions},
+    sync::Semaphore,
+};
 
 use crate::{
     accept::{self, Door},
-    balance, clock,
+    balance, budget, clock,
     config::Settings,
     connect, corridor,
     dice::Dice,
@@ -35,6 +39,8 @@ pub struct Given {
     pub dials: connect::Dials,
     /// What all workers share of balancing.
     pub balance: balance::Shared,
+    /// How many requests all workers may send once more.
+    pub budgets: budget::Shared,
     /// Whether the redirect rules are there.
     pub redirected: Redirected,
     /// Whether we are leaving.
@@ -67,7 +73,7 @@ pub fn run(given: Given, doors: impl FnOnce() -> anyhow::Result<Vec<Door>>) -> a
 }
 
 fn world(given: Given) -> World {
-    let Given { settings, snapshots, identity, registry, dials, balance, redirected, drain } = given;
+    let Given { settings, snapshots, identity, registry, dials, balance, budgets, redirected, drain } = given;
     let log = AccessLog { enabled: settings.access_log };
     World {
         me: Party {
@@ -77,6 +83,8 @@ fn world(given: Given) -> World {
         },
         recorder: Recorder::new(&registry, log),
         balance: balance::State::new(seed(), balance),
+        budgets: budget::Budgets::new(budgets),
+        copies: Arc::new(Semaphore::new(corridor::COPIES_MAX)),
         dice: Dice::new(seed()),
         lines: connect::Lines::default(),
         memory: Default::default(),
@@ -106,6 +114,8 @@ async fn follow(world: Rc<World>) {
         for endpoint in world.balance.retire(clusters(&snapshot), clock::now()) {
             world.lines.retire(endpoint);
         }
+        let names: HashSet<&str> = clusters(&snapshot).map(|cluster| &*cluster.name).collect();
+        world.budgets.retain(|name| names.contains(name));
     }
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use certs::store::IdentityStore;
+use tokio::sync::Semaphore;
 
 use crate::{
     balance,
+    budget::Budgets,
     config::Settings,
     connect, detect,
     dice::Dice,
@@ -29,6 +31,10 @@ pub struct World {
     pub identity: Arc<IdentityStore>,
     /// What is known about the load of every endpoint.
     pub balance: balance::State,
+    /// How many requests may be sent once more.
+    pub budgets: Budgets,
+    /// Places for copies of requests.
+    pub copies: Arc<Semaphore>,
     /// What decides where several share requests.
     pub dice: Dice,
     /// Ready lines to endpoints.

@@ -97,6 +97,12 @@ pub const SESSION_ABSOLUTE: &str = "session-absolute-ms";
 pub const SESSION_IDLE: &str = "session-idle-ms";
 /// Metadata of a cluster: how many requests may be sent once more, as `percent/interval_ms/per_second`.
 pub const RETRY_BUDGET: &str = "retry-budget";
+/// Metadata of a route: bytes of a request's body that are kept for another try.
+pub const RETRY_BODY: &str = "retry-body-bytes";
+/// Metadata of a route: milliseconds of silence after which a second endpoint is asked as well.
+pub const HEDGE_AFTER: &str = "hedge-after-ms";
+/// Metadata of a route: how many more may be asked at once.
+pub const HEDGE_ATTEMPTS: &str = "hedge-attempts";
 
 const ADDRESS: &str = "address/";
 

@@ -253,6 +253,7 @@ fn routes() {
             timeout: duration(1),
             retry_policy: Some(retries.clone()),
             hash_policy: hashes(),
+            idle_timeout: duration(3),
             request_mirror_policies: vec![mirror.clone()],
             regex_rewrite: Some(RegexMatchAndSubstitute { pattern: Some(regex()), substitution: "/".into() }),
         })

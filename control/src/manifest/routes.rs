@@ -154,6 +154,8 @@ pub struct Rule {
     pub backend_refs: Vec<BackendReference>,
     /// How long they may take.
     pub timeouts: Option<Timeouts>,
+    /// When they are tried again.
+    pub retry: Option<Retry>,
     /// How their clients stay with an endpoint.
     pub session_persistence: Option<SessionPersistence>,
 }
@@ -346,6 +348,18 @@ pub struct Timeouts {
     pub request: Option<String>,
     /// One try.
     pub backend_request: Option<String>,
+}
+
+/// When requests are tried again: when nobody answers, or with one of these codes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Retry {
+    /// Statuses of answers.
+    pub codes: Vec<u16>,
+    /// Tries beyond the first; one when absent.
+    pub attempts: Option<u32>,
+    /// How long is waited before another, at least: `100ms`.
+    pub backoff: Option<String>,
 }
 
 /// How clients stay with the endpoint that answered them first. Source: GEP-1619.

@@ -51,6 +51,7 @@ impl Proxy {
             identity: Arc::default(),
             dials: Dials::default(),
             balance: Default::default(),
+            budgets: Default::default(),
             redirected: Redirected::by_port(None),
             drain,
         };
@@ -114,7 +115,7 @@ fn under(elements: &str, action: Action<Arc<Cluster>>) -> Route {
 }
 
 fn to(backend: Backend<Arc<Cluster>>) -> Forward<Arc<Cluster>> {
-    Forward { backends: [backend].into_iter().collect(), rewrite: None, timeouts: Timeouts::default(), key: None, session: None }
+    Forward::to([backend].into_iter().collect())
 }
 
 #[test]
@@ -157,11 +158,113 @@ fn nobody_waits_longer_than_the_route_allows() {
     let soon = Some(Duration::from_millis(30));
     let within = |timeouts| Action::Forward(Forward { timeouts, ..to(Backend::only(app(true))) });
     let proxy = Proxy::with(vec![
-        under("/request", within(Timeouts { request: soon, attempt: None })),
-        under("/attempt", within(Timeouts { request: None, attempt: soon })),
+        under("/request", within(Timeouts { request: soon, ..Timeouts::default() })),
+        under("/attempt", within(Timeouts { attempt: soon, ..Timeouts::default() })),
     ]);
     for target in ["/request", "/attempt"] {
         let answer = proxy.answer(target);
         assert!(answer.starts_with("HTTP/1.1 504 ") && answer.contains("weft-reason: request_timeout"), "{answer}");
+    }
+}
+
+/// An app that answers its requests with these statuses in turn, and the last of them from then on; 0 breaks the connection.
+fn moody(statuses: &'static [u16]) -> Arc<Cluster> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for (number, client) in listener.incoming().enumerate() {
+            let mut client = client.unwrap();
+            let mut asked = [0; 4096];
+            let mut length = 0;
+            while !asked[..length].ends_with(b"\r\n\r\n") {
+                length += client.read(&mut asked[length..]).unwrap();
+            }
+            let status = statuses[number.min(statuses.len() - 1)];
+            if status > 0 {
+                write!(client, "HTTP/1.1 {status} X\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{number}.").unwrap();
+            }
+        }
+    });
+    let endpoint = Endpoint { address, identity: None, workload: "".into(), namespace: "".into(), draining: false };
+    let name = format!("moody/{address}").into();
+    Arc::new(Cluster { name, endpoints: vec![Arc::new(endpoint)], discovered: true, ..Default::default() })
+}
+
+#[test]
+fn a_request_is_tried_again_when_its_route_says_so_and_not_otherwise() {
+    let retries = |attempts, on| {
+        let backoff = snapshot::Backoff { base: Duration::from_millis(1), max: Duration::from_millis(2) };
+        Some(Arc::new(snapshot::Retries { attempts, on, backoff, body_max: 1024 }))
+    };
+    let statuses = || snapshot::Conditions { statuses: vec![503..=503], ..Default::default() };
+    let reset = snapshot::Conditions { reset: true, ..Default::default() };
+    let tried = |path, retries, app| under(path, Action::Forward(Forward { retries, ..to(Backend::only(app)) }));
+    let proxy = Proxy::with(vec![
+        tried("/once", None, moody(&[503, 200])),
+        tried("/status", retries(1, statuses()), moody(&[503, 200])),
+        tried("/other", retries(1, statuses()), moody(&[500, 200])),
+        tried("/few", retries(1, statuses()), moody(&[503, 503, 200])),
+        tried("/enough", retries(2, statuses()), moody(&[503, 503, 200])),
+        tried("/reset", retries(1, reset), moody(&[0, 200])),
+        tried("/no-reset", retries(1, statuses()), moody(&[0, 200])),
+    ]);
+    for (path, status, number) in [
+        ("/once", 503, "0."),
+        ("/status", 200, "1."),
+        ("/other", 500, "0."),
+        ("/few", 503, "1."),
+        ("/enough", 200, "2."),
+        ("/reset", 200, "1."),
+        ("/no-reset", 502, ""),
+    ] {
+        let answer = proxy.answer(path);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(number), "{path}: {answer}");
+    }
+}
+
+#[test]
+fn a_copy_goes_to_the_mirror_and_its_answer_nowhere() {
+    let (mirror, copies) = std::sync::mpsc::channel();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut asked = [0; 4096];
+            let length = client.unwrap().read(&mut asked).unwrap();
+            // It goes away without an answer.
+            let _ = mirror.send(String::from_utf8_lossy(&asked[..length]).into_owned());
+        }
+    });
+    let endpoint = Endpoint { address, identity: None, workload: "".into(), namespace: "".into(), draining: false };
+    let cluster = Cluster { name: "mirror".into(), endpoints: vec![Arc::new(endpoint)], discovered: true, ..Default::default() };
+    let mirrored = |millionths| {
+        let mirrors = vec![snapshot::Mirror { millionths, cluster: Some(Arc::new(cluster)) }];
+        Action::Forward(Forward { mirrors, ..to(Backend::only(app(false))) })
+    };
+    let proxy = Proxy::with(vec![under("/items", mirrored(1_000_000))]);
+    assert!(proxy.answer("/items").starts_with("HTTP/1.1 200 "));
+    let copy = copies.recv_timeout(Duration::from_secs(5)).unwrap();
+    assert!(copy.starts_with("GET /items HTTP/1.1\r\n") && copy.contains("host: cart\r\n"), "{copy}");
+}
+
+#[test]
+fn what_stands_still_longer_than_its_route_allows_is_ended() {
+    let timeouts = Timeouts { idle: Some(Duration::from_millis(30)), ..Timeouts::default() };
+    let idle = |app| Action::Forward(Forward { timeouts, ..to(Backend::only(app)) });
+    let proxy = Proxy::with(vec![under("/silent", idle(app(true))), under("/quick", idle(app(false)))]);
+    let answer = proxy.answer("/silent");
+    assert!(answer.starts_with("HTTP/1.1 504 ") && answer.contains("weft-reason: idle_timeout"), "{answer}");
+    assert!(proxy.answer("/quick").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn the_first_who_answers_is_heard() {
+    let (silent, quick) = (app(true), app(false));
+    let endpoints = [&silent, &quick].map(|cluster| cluster.endpoints[0].clone()).to_vec();
+    let both = Cluster { name: "both".into(), endpoints, discovered: true, ..Default::default() };
+    let hedging = Some(snapshot::Hedging { after: Duration::from_millis(20), attempts: 1 });
+    let proxy = Proxy::with(vec![under("/items", Action::Forward(Forward { hedging, ..to(Backend::only(Arc::new(both))) }))]);
+    for _ in 0..10 {
+        assert!(proxy.answer("/items").starts_with("HTTP/1.1 200 "));
     }
 }

@@ -48,7 +48,11 @@ impl AccessLog {
                     "connection"
                 );
             }
-            Event::Opened { .. } | Event::Handshake { .. } | Event::Refused { .. } | Event::Ejected { .. } => {}
+            Event::Opened { .. }
+            | Event::Handshake { .. }
+            | Event::Extra { .. }
+            | Event::Refused { .. }
+            | Event::Ejected { .. } => {}
         }
     }
 }

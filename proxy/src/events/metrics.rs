@@ -10,7 +10,7 @@ use prometheus_client::{
 };
 
 use super::{
-    Cause, Direction,
+    Cause, Direction, Extra, Fate,
     edge::{EdgeCounters, Labels},
     histogram::{BOUNDS, Counts},
     series::{Reading, Registry},
@@ -34,6 +34,7 @@ impl Collector for Metrics {
         refusals(&mut encoder, &reading)?;
         handshakes(&mut encoder, &reading)?;
         ejections(&mut encoder, &reading)?;
+        extras(&mut encoder, &reading)?;
         let help = "Edges that were counted as `other` because the ceiling on series was reached";
         encoder
             .encode_descriptor("weft_series_folded", help, None, MetricType::Counter)?
@@ -125,6 +126,15 @@ fn ejections(encoder: &mut DescriptorEncoder<'_>, reading: &Reading) -> fmt::Res
     let total = |cause: Cause| reading.workers.iter().map(|worker| worker.ejections(cause)).sum();
     let sums = Cause::ALL.iter().map(|cause| (vec![("cause", cause.word().to_owned())], total(*cause))).collect();
     counters(encoder, "weft_ejections", "Endpoints that were put out for a while, by why", &sums)
+}
+
+fn extras(encoder: &mut DescriptorEncoder<'_>, reading: &Reading) -> fmt::Result {
+    let mut sums = BTreeMap::new();
+    for (extra, fate) in Extra::ALL.into_iter().flat_map(|extra| Fate::ALL.map(|fate| (extra, fate))) {
+        let total: u64 = reading.workers.iter().map(|worker| worker.extras(extra, fate)).sum();
+        sums.insert(vec![("kind", extra.word().to_owned()), ("outcome", fate.word().to_owned())], total);
+    }
+    counters(encoder, "weft_extra_requests", "Requests sent beside those that somebody sent: once more, or as copies", &sums)
 }
 
 fn counters(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, sums: &BTreeMap<Pairs, u64>) -> fmt::Result {

@@ -86,6 +86,56 @@ impl Cause {
     }
 }
 
+/// A request that a proxy sends beside the one that somebody sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extra {
+    /// The same again, after a try that came to nothing.
+    Retry,
+    /// The same again, beside a try that takes its time.
+    Hedge,
+    /// A copy.
+    Mirror,
+}
+
+impl Extra {
+    /// All of them.
+    pub const ALL: [Extra; 3] = [Extra::Retry, Extra::Hedge, Extra::Mirror];
+
+    /// The word in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Hedge => "hedge",
+            Self::Mirror => "mirror",
+        }
+    }
+}
+
+/// What became of such a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It was sent; of a copy, also answered.
+    Sent,
+    /// It was not sent: that would have been more than is allowed.
+    Withheld,
+    /// A copy that nobody answered.
+    Failed,
+}
+
+impl Fate {
+    /// All of them.
+    pub const ALL: [Fate; 3] = [Fate::Sent, Fate::Withheld, Fate::Failed];
+
+    /// The word in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Withheld => "withheld",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// One thing that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -128,6 +178,13 @@ pub enum Event<'a> {
     Handshake {
         /// Which side of it we were: inbound is the TLS server.
         direction: Direction,
+    },
+    /// A request was sent that nobody had sent us, or would have been.
+    Extra {
+        /// Of which kind.
+        extra: Extra,
+        /// What became of it.
+        fate: Fate,
     },
     /// A walk ended early.
     Refused {
@@ -175,6 +232,7 @@ impl Recorder {
                 edge.carried(sent, received);
             }
             Event::Handshake { direction } => self.series.handshake(direction),
+            Event::Extra { extra, fate } => self.series.extra(extra, fate),
             Event::Refused { direction, refusal } => self.series.refused(direction, refusal.reason),
             Event::Ejected { cause } => self.series.ejected(cause),
         }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Cause, Direction,
+    Cause, Direction, Extra, Fate,
     edge::{Edge, EdgeCounters, Labels, Party, RequestCounters, RequestKey},
     histogram::add,
 };
@@ -40,6 +40,7 @@ pub(super) struct WorkerCounters {
     pub(super) refusals: [[AtomicU64; Reason::ALL.len()]; 2],
     pub(super) handshakes: [AtomicU64; 2],
     pub(super) ejections: [AtomicU64; Cause::ALL.len()],
+    pub(super) extras: [[AtomicU64; Fate::ALL.len()]; Extra::ALL.len()],
 }
 
 /// One worker's way to its counters.
@@ -91,6 +92,7 @@ impl Local {
             refusals: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
             handshakes: std::array::from_fn(|_| AtomicU64::new(0)),
             ejections: std::array::from_fn(|_| AtomicU64::new(0)),
+            extras: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
         });
         registry.lists().workers.push(counters.clone());
         Self { registry, edges: RefCell::default(), counters }
@@ -133,6 +135,10 @@ impl Local {
         add(&self.counters.refusals[direction as usize][reason as usize], 1);
     }
 
+    pub(super) fn extra(&self, extra: Extra, fate: Fate) {
+        add(&self.counters.extras[extra as usize][fate as usize], 1);
+    }
+
     pub(super) fn handshake(&self, direction: Direction) {
         add(&self.counters.handshakes[direction as usize], 1);
     }
@@ -145,6 +151,10 @@ impl Local {
 impl WorkerCounters {
     pub(super) fn refusals(&self, direction: Direction, reason: Reason) -> u64 {
         self.refusals[direction as usize][reason as usize].load(Relaxed)
+    }
+
+    pub(super) fn extras(&self, extra: Extra, fate: Fate) -> u64 {
+        self.extras[extra as usize][fate as usize].load(Relaxed)
     }
 
     pub(super) fn handshakes(&self, direction: Direction) -> u64 {

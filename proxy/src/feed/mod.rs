@@ -12,6 +12,7 @@ mod gates;
 mod limits;
 mod regexes;
 mod resources;
+mod retries;
 mod routes;
 mod sessions;
 mod stream;

@@ -12,12 +12,20 @@ use std::{
 use http::{HeaderName, Method, header::HOST};
 use smallvec::smallvec;
 use wire::envoy::{
+    config::core::v3::Metadata,
     config::route::v3::{
         self as xds, DirectResponseAction, HeaderMatcher, QueryParameterMatcher, RouteAction, RouteConfiguration, RouteMatch,
-        header_matcher::HeaderMatchSpecifier, query_parameter_matcher::QueryParameterMatchSpecifier, route,
-        route_action::ClusterSpecifier, route_match::PathSpecifier, weighted_cluster::ClusterWeight,
+        header_matcher::HeaderMatchSpecifier,
+        query_parameter_matcher::QueryParameterMatchSpecifier,
+        route,
+        route_action::{ClusterSpecifier, RequestMirrorPolicy},
+        route_match::PathSpecifier,
+        weighted_cluster::ClusterWeight,
     },
-    r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern},
+    r#type::{
+        matcher::v3::{StringMatcher, string_matcher::MatchPattern},
+        v3::fractional_percent::DenominatorType,
+    },
 };
 
 use super::{
@@ -25,11 +33,11 @@ use super::{
     changes::{self, Headers},
     gates,
     limits::Limits,
-    regexes, sessions,
+    regexes, retries, sessions,
 };
 use crate::{
     refusal::Reason,
-    snapshot::{Action, Backend, Forward, Match, PathMatch, Route, TextMatch, Timeouts},
+    snapshot::{Action, Backend, Forward, Match, Mirror, PathMatch, Route, TextMatch, Timeouts},
 };
 
 /// A method is matched as if it were this header.
@@ -37,6 +45,9 @@ const METHOD: &str = ":method";
 
 /// And the host, which routes may also call by its own name.
 const AUTHORITY: &str = ":authority";
+
+/// All of something, in millionths.
+const WHOLE: u32 = 1_000_000;
 
 /// The routes of `configuration`, which is read at `now`, and what is wrong with those that cannot be used as they are.
 pub(super) fn read(configuration: &RouteConfiguration, limits: &mut Limits, now: Instant) -> (Vec<Route<String>>, Vec<String>) {
@@ -134,7 +145,7 @@ fn treated(route: &xds::Route, matching: Option<Arc<Match>>) -> Result<Route<Str
 fn action(route: &xds::Route, path: Option<&PathMatch>) -> Result<Action<String>, String> {
     match &route.action {
         Some(route::Action::Route(action)) => {
-            let forward = forward(action, path)?;
+            let forward = forward(action, route.metadata.as_ref(), path)?;
             Ok(Action::Forward(Forward { session: sessions::read(route)?, ..forward }))
         }
         Some(route::Action::Redirect(redirect)) => Ok(Action::Redirect(Arc::new(changes::redirect(redirect, path)?))),
@@ -147,14 +158,23 @@ fn action(route: &xds::Route, path: Option<&PathMatch>) -> Result<Action<String>
     }
 }
 
-fn forward(action: &RouteAction, path: Option<&PathMatch>) -> Result<Forward<String>, String> {
+fn forward(action: &RouteAction, metadata: Option<&Metadata>, path: Option<&PathMatch>) -> Result<Forward<String>, String> {
     let backends = match &action.cluster_specifier {
         Some(ClusterSpecifier::Cluster(cluster)) => smallvec![Backend::only(cluster.clone())],
         Some(ClusterSpecifier::WeightedClusters(weighted)) => weighted.clusters.iter().map(backend).collect::<Result<_, _>>()?,
         None => return Err("it names no cluster".into()),
     };
     let key = balancing::key(&action.hash_policy);
-    Ok(Forward { backends, rewrite: changes::rewrite(action, path)?, timeouts: timeouts(action)?, key, session: None })
+    let mirrors = action.request_mirror_policies.iter().map(mirror).collect();
+    Ok(Forward {
+        rewrite: changes::rewrite(action, path)?,
+        timeouts: timeouts(action)?,
+        retries: retries::read(action, metadata)?.map(Arc::new),
+        hedging: retries::hedging(metadata),
+        mirrors,
+        key,
+        ..Forward::to(backends)
+    })
 }
 
 /// What is not said is not limited, and no time at all means the same.
@@ -164,7 +184,21 @@ fn timeouts(action: &RouteAction) -> Result<Timeouts, String> {
         Ok::<_, String>(limit.transpose()?.filter(|limit| !limit.is_zero()))
     };
     let attempt = action.retry_policy.as_ref().and_then(|policy| policy.per_try_timeout);
-    Ok(Timeouts { request: limit(action.timeout)?, attempt: limit(attempt)? })
+    Ok(Timeouts { request: limit(action.timeout)?, attempt: limit(attempt)?, idle: limit(action.idle_timeout)? })
+}
+
+/// Who is to get a copy; of all where it does not say of how many.
+fn mirror(policy: &RequestMirrorPolicy) -> Mirror<String> {
+    let part = policy.runtime_fraction.as_ref().and_then(|fraction| fraction.default_value);
+    let millionths = part.map_or(WHOLE, |part| {
+        let each = match part.denominator() {
+            DenominatorType::Hundred => WHOLE / 100,
+            DenominatorType::TenThousand => WHOLE / 10_000,
+            DenominatorType::Million => 1,
+        };
+        part.numerator.saturating_mul(each).min(WHOLE)
+    });
+    Mirror { millionths, cluster: Some(policy.cluster.clone()) }
 }
 
 fn backend(cluster: &ClusterWeight) -> Result<Backend<String>, String> {
@@ -178,8 +212,11 @@ fn backend(cluster: &ClusterWeight) -> Result<Backend<String>, String> {
 #[cfg(test)]
 mod tests {
     use wire::envoy::{
-        config::route::v3::{RetryPolicy, VirtualHost, WeightedCluster},
-        r#type::matcher::v3::RegexMatcher,
+        config::{
+            core::v3::RuntimeFractionalPercent,
+            route::v3::{RetryPolicy, VirtualHost, WeightedCluster},
+        },
+        r#type::{matcher::v3::RegexMatcher, v3::FractionalPercent},
     };
 
     use super::*;
@@ -298,11 +335,25 @@ mod tests {
             let retry_policy = RetryPolicy { per_try_timeout: Some(duration(per_try)), ..Default::default() };
             timeouts(&RouteAction { timeout: Some(duration(timeout)), retry_policy: Some(retry_policy), ..Default::default() })
         };
-        let limits = Timeouts { request: Some(Duration::from_secs(2)), attempt: Some(Duration::from_secs(1)) };
+        let limits = Timeouts { request: Some(Duration::from_secs(2)), attempt: Some(Duration::from_secs(1)), idle: None };
         assert_eq!(read(2, 1), Ok(limits));
         assert_eq!(read(0, 0), Ok(Timeouts::default()));
         assert!(read(-1, 0).is_err());
         assert_eq!(timeouts(&RouteAction::default()), Ok(Timeouts::default()));
+    }
+
+    #[test]
+    fn copies_are_of_the_part_that_is_said() {
+        let policy = |numerator, denominator: DenominatorType| {
+            let part = FractionalPercent { numerator, denominator: denominator.into() };
+            let runtime_fraction = Some(RuntimeFractionalPercent { default_value: Some(part) });
+            mirror(&RequestMirrorPolicy { cluster: "m".into(), runtime_fraction }).millionths
+        };
+        assert_eq!(policy(10, DenominatorType::Hundred), 100_000);
+        assert_eq!(policy(10, DenominatorType::TenThousand), 1_000);
+        assert_eq!(policy(10, DenominatorType::Million), 10);
+        assert_eq!(policy(200, DenominatorType::Hundred), 1_000_000);
+        assert_eq!(mirror(&RequestMirrorPolicy { cluster: "m".into(), runtime_fraction: None }).millionths, 1_000_000);
     }
 
     #[test]

@@ -20,7 +20,8 @@ use super::{
     resources::{Entry, Held, Resources},
 };
 use crate::snapshot::{
-    Admits, Answer, Cluster, Destination, Endpoint, Inbound, Port, Protocol, Route, RouteTable, ServiceName, Snapshot,
+    Admits, Answer, Cluster, Destination, Endpoint, Inbound, Port, Protocol, RetryBudget, Route, RouteTable, ServiceName,
+    Snapshot,
 };
 
 /// Makes snapshots, remembering the clusters of the last one.
@@ -168,7 +169,21 @@ fn cluster(name: &str, described: Option<&xds::Cluster>, assignment: Option<&Clu
     let affinity =
         described.and_then(|described| names::metadata_text(described.metadata.as_ref(), names::AFFINITY)?.parse().ok());
     let affinity = affinity.map(Duration::from_secs);
-    Cluster { name: name.into(), endpoints: near.into_values().flatten().collect(), affinity, discovered: true, balancing }
+    let retry_budget = described.map(retry_budget).unwrap_or_default();
+    let endpoints = near.into_values().flatten().collect();
+    Cluster { name: name.into(), endpoints, affinity, retry_budget, discovered: true, balancing }
+}
+
+/// Three numbers with a slash between them; what cannot be read leaves the usual budget in force.
+fn retry_budget(described: &xds::Cluster) -> RetryBudget {
+    let told = names::metadata_text(described.metadata.as_ref(), names::RETRY_BUDGET).unwrap_or_default();
+    let mut numbers = told.splitn(3, '/').map(|number| number.parse::<u32>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(percent), Some(millis), Some(per_second)) if millis > 0 => {
+            RetryBudget { percent, interval: Duration::from_millis(millis.into()), per_second }
+        }
+        _ => RetryBudget::default(),
+    }
 }
 
 fn endpoint(endpoint: &LbEndpoint) -> Option<Endpoint> {
@@ -250,6 +265,18 @@ mod tests {
         assert!(!told(Kind::Endpoints, "v1", Vec::new()));
         assert!(!told(Kind::Cluster, "v2", Vec::new()));
         assert!(told(Kind::Endpoints, "v2", Vec::new()));
+    }
+
+    #[test]
+    fn a_budget_is_three_numbers_and_anything_else_the_usual_one() {
+        let budget = |told| {
+            let metadata = Some(names::metadata([(names::RETRY_BUDGET, told)]));
+            retry_budget(&xds::Cluster { metadata, ..Default::default() })
+        };
+        assert_eq!(budget("5/2000/1"), RetryBudget { percent: 5, interval: Duration::from_secs(2), per_second: 1 });
+        for odd in ["", "5/2000", "5/0/1", "-1/2/3", "1/2/3/4"] {
+            assert_eq!(budget(odd), RetryBudget::default(), "{odd:?}");
+        }
     }
 
     #[test]

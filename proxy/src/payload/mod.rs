@@ -1,6 +1,8 @@
 //! The body of a message on its way through, whichever protocol it came in by.
 
+mod idle;
 mod replay;
+mod tee;
 
 use std::{
     cell::Cell,
@@ -9,14 +11,15 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
-    vec,
 };
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-pub use replay::{Replayable, replayable};
+pub use idle::Movement;
+pub use replay::{KEPT_MAX, Kept, Replayable, replayable};
+pub use tee::tee;
 
 use crate::{
     http1,
@@ -44,7 +47,8 @@ enum Source {
     Ours(Bytes),
     Http1(http1::Body),
     Http2 { stream: Receiver, data_ended: bool, _asked: Option<Asked> },
-    Again { taken: vec::IntoIter<Bytes>, trailers: Option<HeaderMap>, rest: Box<Payload> },
+    Again(Replayable),
+    Other(Pin<Box<dyn Body<Data = Bytes, Error = Broken>>>),
 }
 
 /// With which code a client gave up, once it has: whoever works for it passes it on.
@@ -82,6 +86,8 @@ pub enum Broken {
     Http1(http1::Broken),
     /// On HTTP/2.
     Http2(http2::Error),
+    /// Nobody sends it any more: why.
+    GivenUp(&'static str),
 }
 
 impl Payload {
@@ -93,6 +99,11 @@ impl Payload {
     /// A short text of ours.
     pub fn text(text: String) -> Self {
         if text.is_empty() { Self::empty() } else { Source::Ours(text.into()).into() }
+    }
+
+    /// A body of another kind.
+    pub fn of(body: impl Body<Data = Bytes, Error = Broken> + 'static) -> Self {
+        Source::Other(Box::pin(body)).into()
     }
 
     /// A body arriving over HTTP/1.1.
@@ -138,6 +149,12 @@ impl From<Source> for Payload {
     }
 }
 
+impl From<Replayable> for Payload {
+    fn from(body: Replayable) -> Self {
+        Source::Again(body).into()
+    }
+}
+
 impl Body for Payload {
     type Data = Bytes;
     type Error = Broken;
@@ -172,7 +189,8 @@ impl Body for Payload {
             Source::Ours(bytes) => bytes.is_empty(),
             Source::Http1(incoming) => incoming.is_end_stream(),
             Source::Http2 { stream, .. } => stream.is_end_stream(),
-            Source::Again { taken, trailers, rest } => taken.len() == 0 && trailers.is_none() && rest.is_end_stream(),
+            Source::Again(again) => again.is_end_stream(),
+            Source::Other(other) => other.is_end_stream(),
         }
     }
 
@@ -182,7 +200,9 @@ impl Body for Payload {
             Source::Ours(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::Http1(incoming) => incoming.size_hint(),
             Source::Http2 { stream, .. } if stream.is_end_stream() => SizeHint::with_exact(0),
-            Source::Http2 { .. } | Source::Again { .. } => SizeHint::default(),
+            Source::Http2 { .. } => SizeHint::default(),
+            Source::Again(again) => again.size_hint(),
+            Source::Other(other) => other.size_hint(),
         }
     }
 }
@@ -195,7 +215,8 @@ impl Source {
             Self::Ours(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Http1(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Broken::Http1),
             Self::Http2 { stream, data_ended, .. } => poll_http2(stream, data_ended, cx).map_err(Broken::Http2),
-            Self::Again { taken, trailers, rest } => replay::poll_again(taken, trailers, rest, cx),
+            Self::Again(again) => Pin::new(again).poll_frame(cx),
+            Self::Other(other) => other.as_mut().poll_frame(cx),
         }
     }
 }
@@ -234,6 +255,7 @@ impl fmt::Display for Broken {
         match self {
             Self::Http1(error) => write!(f, "{error}"),
             Self::Http2(error) => write!(f, "{error}"),
+            Self::GivenUp(why) => f.write_str(why),
         }
     }
 }
@@ -243,6 +265,7 @@ impl Error for Broken {
         match self {
             Self::Http1(error) => Some(error),
             Self::Http2(error) => Some(error),
+            Self::GivenUp(_) => None,
         }
     }
 }

@@ -151,6 +151,7 @@ fn unsent(why: &Sent<Broken>) -> Refusal {
         Sent::Broken(error @ Broken::Http1(http1::Broken::Malformed(_))) => {
             Refusal::midway(Reason::BadResponse, format!("the answer is malformed: {error}"))
         }
+        Sent::Broken(Broken::GivenUp(why)) => Refusal::midway(Reason::IdleTimeout, format!("the answer broke off: {why}")),
         Sent::Broken(error) => Refusal::midway(Reason::ServerAborted, format!("the answer broke off: {error}")),
         Sent::WrongLength => Refusal::midway(Reason::BadResponse, "the answer is not as long as it says"),
     }

@@ -14,7 +14,7 @@ mod send;
 
 pub use answer::{abort, preflight, redirect, refuse};
 pub use bytes::bytes;
-pub use call::{Answer, Call, Switch, Switched};
+pub use call::{Answer, Aside, Call, Switch, Switched};
 pub use exchange::{Exchanged, Outgoing, Unanswered, exchange};
 pub use http1::serve as http1;
 pub use http2::{Stream, Tunnel, Whose, serve as http2};

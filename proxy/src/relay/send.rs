@@ -61,7 +61,7 @@ fn forward(frame: Frame<Bytes>, send: &Sender, last: bool) -> Result<bool, Error
 /// The code that passes on why a body broke off, if that was told by one.
 fn code(broken: &Broken) -> Option<Code> {
     match broken {
-        Broken::Http1(_) => None,
+        Broken::Http1(_) | Broken::GivenUp(_) => None,
         Broken::Http2(error) => error.code(),
     }
 }

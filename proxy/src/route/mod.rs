@@ -26,7 +26,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use crate::{
     dice::Dice,
     refusal::{Reason, Refusal},
-    snapshot::{Action, Balancer, Cluster, Destination, ServerName, Timeouts},
+    snapshot::{Action, Balancer, Cluster, Destination, Forward, ServerName, Timeouts},
 };
 
 pub use edits::Edits;
@@ -47,7 +47,7 @@ pub struct Caller {
 }
 
 /// A decision: where it goes, and proof that it may.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Routed<'a> {
     /// The endpoints to balance over.
     pub cluster: &'a Arc<Cluster>,
@@ -61,6 +61,8 @@ pub struct Routed<'a> {
     pub timeouts: Timeouts,
     /// With whom its client stays; `None` where clients do not.
     pub stay: Option<Box<Stay<'a>>>,
+    /// What else the route says of requests; `None` for what is no request.
+    pub forward: Option<&'a Forward<Arc<Cluster>>>,
     /// Held for as long as what was permitted goes on.
     pub permit: Permit,
 }
@@ -122,7 +124,8 @@ pub fn request<'a>(
             let key = forward.key.as_deref().map(|parts| Key::of(parts, asked, caller, dice));
             let (key, cookie) = key.map(|Key { hash, cookie }| (hash, cookie)).unzip();
             let edits = Edits { changes, rewrite: forward.rewrite.as_deref(), cookie: cookie.flatten(), cors };
-            Ok(Way::On(Routed { cluster, key, fault, edits, timeouts: forward.timeouts, stay, permit }))
+            let timeouts = forward.timeouts;
+            Ok(Way::On(Routed { cluster, key, fault, edits, timeouts, stay, forward: Some(forward), permit }))
         }
         Action::Redirect(redirect) => {
             let location = location::location(redirect, asked, destination.address);
@@ -132,6 +135,17 @@ pub fn request<'a>(
         }
         Action::Refuse(reason) => Err(unroutable(destination, asked, *reason)),
     }
+}
+
+/// The decision about a copy of a request that has a `permit`: it goes to `cluster`, and nothing else is done for it.
+pub fn copy(cluster: &Arc<Cluster>, permit: Permit) -> Routed<'_> {
+    plain(cluster, permit)
+}
+
+/// It goes to `cluster` as it is.
+fn plain(cluster: &Arc<Cluster>, permit: Permit) -> Routed<'_> {
+    let (edits, timeouts) = (Edits::default(), Timeouts::default());
+    Routed { cluster, key: None, fault: None, edits, timeouts, stay: None, forward: None, permit }
 }
 
 fn unroutable(destination: &Destination, asked: Asked<'_>, reason: Reason) -> Refusal {
@@ -170,7 +184,7 @@ pub fn connection<'a>(
     let permit = permit::grant(destination, caller)?;
     let keyed = matches!(cluster.balancing.balancer, Balancer::Keyed(_));
     let key = keyed.then(|| Key::source(caller.address.ip()).hash);
-    Ok(Routed { cluster, key, fault: None, edits: Edits::default(), timeouts: Timeouts::default(), stay: None, permit })
+    Ok(Routed { key, ..plain(cluster, permit) })
 }
 
 #[cfg(test)]

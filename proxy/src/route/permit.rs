@@ -6,8 +6,9 @@ use crate::{
     snapshot::{Admits, Destination},
 };
 
-/// Proof that a caller may go on. Only this room can make one, so nothing can be carried without having asked.
-#[derive(Debug)]
+/// Proof that a caller may go on. Only this room can make one, so nothing can be carried without having asked; whatever is sent
+/// for the same request has the same.
+#[derive(Clone, Debug)]
 pub struct Permit(());
 
 /// Decides whether `caller` may go to `destination`.

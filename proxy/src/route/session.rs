@@ -19,7 +19,7 @@ use http::{
 use crate::snapshot::{Backend, Cluster, Session, ToldBy};
 
 /// A client that stays with an endpoint, or will.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stay<'a> {
     session: &'a Session,
     /// What the client told, as long as that holds.

@@ -39,8 +39,7 @@ fn a_route_that_leads_nowhere_says_so() {
     };
     let to = |weight| {
         let backend = Backend { weight, changes: None, cluster: None };
-        let backends = [backend].into_iter().collect();
-        Forward { backends, rewrite: None, timeouts: Timeouts::default(), key: None, session: None }
+        Forward::to([backend].into_iter().collect())
     };
     assert_eq!(refused(Action::Refuse(Reason::NoRoute)), Reason::NoRoute);
     assert_eq!(refused(Action::Forward(to(1))), Reason::NoBackend);
@@ -107,7 +106,7 @@ fn a_client_stays_with_its_endpoint_whatever_the_weights_say_and_with_no_other()
     let old = Backend { weight: 0, ..with("old", vec![endpoint("10.77.0.5:80", false), endpoint("10.77.0.6:80", true)]) };
     let backends = [old, with("new", vec![endpoint("10.77.0.7:80", false)])].into_iter().collect();
     let session = Session { told_by: ToldBy::Header("x-stay".parse().unwrap()), absolute: None, idle: None };
-    let forward = Forward { backends, rewrite: None, timeouts: Timeouts::default(), key: None, session: Some(Arc::new(session)) };
+    let forward = Forward { session: Some(Arc::new(session)), ..Forward::to(backends) };
     let table =
         RouteTable { routes: vec![Route { matching: None, gate: None, changes: None, action: Action::Forward(forward) }] };
     let local = Destination::local("10.96.0.5:80".parse().unwrap(), Protocol::Http, Admits::Everybody);

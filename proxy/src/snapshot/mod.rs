@@ -8,6 +8,7 @@ mod changes;
 mod connections;
 mod gate;
 mod reader;
+mod retries;
 mod routes;
 mod sessions;
 
@@ -26,7 +27,8 @@ pub use changes::{Changes, HeaderChanges, PathRewrite, Put, Redirect, Rewrite};
 pub use connections::{ConnectionRoute, ConnectionTable, ServerName};
 pub use gate::{Abort, Cors, Faults, Gate, Listed, Origins, Share};
 pub use reader::{Ask, Publisher, Reader, channel};
-pub use routes::{Action, Backend, Forward, Match, PathMatch, Route, RouteTable, TextMatch, Timeouts};
+pub use retries::{Backoff, Conditions, Hedging, Retries, RetryBudget};
+pub use routes::{Action, Backend, Forward, Match, Mirror, PathMatch, Route, RouteTable, TextMatch, Timeouts};
 pub use sessions::{Session, ToldBy};
 
 /// All that is known at one moment.
@@ -120,6 +122,8 @@ pub struct Cluster {
     pub endpoints: Vec<Arc<Endpoint>>,
     /// How long since its last call the app stays with the endpoint that it called; `None` where it need not.
     pub affinity: Option<Duration>,
+    /// How many requests to it may be sent once more.
+    pub retry_budget: RetryBudget,
     /// Whether discovery described it; if not, it is the one address somebody dialled, and there is nothing to balance.
     pub discovered: bool,
     /// How work is shared among them.

@@ -7,9 +7,9 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, Method};
 use regex::bytes::Regex;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
-use super::{Changes, Cluster, Gate, KeyPart, Redirect, Rewrite, Session};
+use super::{Changes, Cluster, Gate, Hedging, KeyPart, Redirect, Retries, Rewrite, Session};
 use crate::refusal::Reason;
 
 /// Which requests go where.
@@ -91,15 +91,32 @@ pub struct Forward<C> {
     pub key: Option<Arc<[KeyPart]>>,
     /// How their clients stay with an endpoint; `None` where they do not.
     pub session: Option<Arc<Session>>,
+    /// When they are tried again; `None` when only what reached nobody is.
+    pub retries: Option<Arc<Retries>>,
+    /// When they are sent to a second endpoint while the first is silent; `None` for never.
+    pub hedging: Option<Hedging>,
+    /// Who gets a copy of some of them.
+    pub mirrors: Vec<Mirror<C>>,
 }
 
-/// How long an answer may take to begin. `None` where nobody minds.
+/// Somebody who gets a copy of some requests, and whose answers nobody hears.
+#[derive(Clone, Debug)]
+pub struct Mirror<C = Arc<Cluster>> {
+    /// Of how many requests, in a million.
+    pub millionths: u32,
+    /// Where the copies go; `None` when control says that there is no such cluster.
+    pub cluster: Option<C>,
+}
+
+/// How long an answer may take. `None` where nobody minds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timeouts {
-    /// From the request's head on, all attempts together.
+    /// To begin, from the request's head on, all attempts together.
     pub request: Option<Duration>,
-    /// Of one attempt, once there is a line to its endpoint.
+    /// To begin in one attempt, once there is a line to its endpoint.
     pub attempt: Option<Duration>,
+    /// Without a byte of either body, from the request's head to the end of the answer.
+    pub idle: Option<Duration>,
 }
 
 /// One of those that share requests, or connections.
@@ -123,17 +140,19 @@ impl RouteTable {
 impl<C> Route<C> {
     /// All requests go to `cluster`.
     pub fn everything(cluster: C) -> Self {
-        let forward = Forward::only(cluster);
-        Self { matching: None, gate: None, changes: None, action: Action::Forward(forward) }
+        Self { matching: None, gate: None, changes: None, action: Action::Forward(Forward::only(cluster)) }
     }
 
     /// Every cluster that a request may go to.
     pub fn clusters(&self) -> impl Iterator<Item = &C> {
-        let backends = match &self.action {
-            Action::Forward(forward) => &forward.backends[..],
-            Action::Redirect(_) | Action::Refuse(_) => &[],
+        let forward = match &self.action {
+            Action::Forward(forward) => Some(forward),
+            Action::Redirect(_) | Action::Refuse(_) => None,
         };
-        backends.iter().filter_map(|backend| backend.cluster.as_ref())
+        forward.into_iter().flat_map(|forward| {
+            let backends = forward.backends.iter().filter_map(|backend| backend.cluster.as_ref());
+            backends.chain(forward.mirrors.iter().filter_map(|mirror| mirror.cluster.as_ref()))
+        })
     }
 
     /// The same route to the clusters that `find` knows: of each whether there is one, or `None` when that is not known yet.
@@ -151,19 +170,46 @@ impl<C> Route<C> {
 impl<C> Forward<C> {
     /// To `cluster`, as they are.
     pub fn only(cluster: C) -> Self {
+        Self::to([Backend::only(cluster)].into_iter().collect())
+    }
+
+    /// To `backends`, as they are.
+    pub fn to(backends: SmallVec<[Backend<C>; 1]>) -> Self {
         Self {
-            backends: smallvec![Backend::only(cluster)],
+            backends,
             rewrite: None,
             timeouts: Timeouts::default(),
             key: None,
             session: None,
+            retries: None,
+            hedging: None,
+            mirrors: Vec::new(),
         }
     }
 
     fn toward<D>(&self, find: impl Fn(&C) -> Option<Option<D>>) -> Option<Forward<D>> {
         let backends = self.backends.iter().map(|backend| backend.toward(&find));
-        let (rewrite, key, session) = (self.rewrite.clone(), self.key.clone(), self.session.clone());
-        Some(Forward { backends: backends.collect::<Option<_>>()?, rewrite, timeouts: self.timeouts, key, session })
+        let mirrors = self.mirrors.iter().map(|mirror| mirror.toward(&find));
+        Some(Forward {
+            backends: backends.collect::<Option<_>>()?,
+            rewrite: self.rewrite.clone(),
+            timeouts: self.timeouts,
+            key: self.key.clone(),
+            session: self.session.clone(),
+            retries: self.retries.clone(),
+            hedging: self.hedging,
+            mirrors: mirrors.collect::<Option<_>>()?,
+        })
+    }
+}
+
+impl<C> Mirror<C> {
+    fn toward<D>(&self, find: impl Fn(&C) -> Option<Option<D>>) -> Option<Mirror<D>> {
+        let cluster = match &self.cluster {
+            Some(cluster) => find(cluster)?,
+            None => None,
+        };
+        Some(Mirror { millionths: self.millionths, cluster })
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use nouns::{
     Action, Backend, CallMatch, Cors, Forward, Grant, HeaderChanges, Match, Mirror, Parent, PathChange, PathMatch, Redirect,
-    Reference, Rewrite, Route, RouteId, RouteKind, Rule, Servers, Session, ToldBy, ValueMatch,
+    Reference, Retry, Rewrite, Route, RouteId, RouteKind, Rule, Servers, Session, ToldBy, ValueMatch,
 };
 
 use super::{Key, Service, ServicePort, Subject, Touched, lookup::Lookup};

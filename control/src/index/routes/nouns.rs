@@ -145,8 +145,20 @@ pub(crate) struct Forward {
     pub(crate) timeout: Option<Duration>,
     /// For one try; zero is no limit.
     pub(crate) try_timeout: Option<Duration>,
+    /// When it is tried again.
+    pub(crate) retry: Option<Retry>,
     /// How clients stay with the endpoint that answered them first; they do not when absent.
     pub(crate) session: Option<Session>,
+}
+
+/// When requests are tried again: when nobody answers, or with one of these codes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Retry {
+    pub(crate) codes: Vec<u16>,
+    /// Tries beyond the first.
+    pub(crate) attempts: Option<u32>,
+    /// How long is waited before another, at least.
+    pub(crate) backoff: Option<Duration>,
 }
 
 /// How a client stays with the endpoint that answered it first.

@@ -7,7 +7,7 @@ use wire::{
         config::{
             core::v3::{HeaderValue, HeaderValueOption, RuntimeFractionalPercent, header_value_option::HeaderAppendAction},
             route::v3::{
-                DirectResponseAction, RedirectAction, RetryPolicy, RouteAction, WeightedCluster,
+                DirectResponseAction, RedirectAction, RouteAction, WeightedCluster,
                 redirect_action::{PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier},
                 route,
                 route_action::{ClusterSpecifier, HashPolicy, RequestMirrorPolicy},
@@ -24,7 +24,7 @@ use wire::{
 
 use super::{
     super::{balancing, target::Target},
-    backends,
+    backends, retries,
 };
 use crate::index::{
     Index, Service, ServicePort,
@@ -32,6 +32,7 @@ use crate::index::{
         Action, Backend, Forward, HeaderChanges, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite, Route, Rule,
         Session,
     },
+    traffic::Said,
 };
 
 /// All of something, in millionths.
@@ -49,28 +50,30 @@ pub(super) struct Compiler<'a> {
 
 impl Compiler<'_> {
     /// What becomes of the requests of `wanted`, of `rule`, of `route`.
-    pub(super) fn action(&self, route: &Route, rule: &Rule, wanted: &Match) -> route::Action {
+    pub(super) fn action(&self, route: &Route, rule: &Rule, wanted: &Match, said: &Said) -> route::Action {
         match &rule.action {
-            Action::Forward(forward) => self.forward(route, forward, wanted),
+            Action::Forward(forward) => self.forward(route, forward, wanted, said),
             Action::Redirect(redirect) => route::Action::Redirect(self.redirect(redirect, wanted)),
             Action::Fail => answer(500),
         }
     }
 
-    fn forward(&self, route: &Route, forward: &Forward, wanted: &Match) -> route::Action {
-        let Forward { backends, rewrite: Rewrite { host, path }, mirrors, timeout, try_timeout, session } = forward;
+    /// What traffic policies say of `rule`, of `route`.
+    pub(super) fn said(&self, route: &Route, rule: &Rule) -> Said {
+        self.index.traffic_of_rule(self.service, self.port, &route.id(), &rule.name)
+    }
+
+    fn forward(&self, route: &Route, forward: &Forward, wanted: &Match, said: &Said) -> route::Action {
+        let Forward { backends, rewrite: Rewrite { host, path }, mirrors, session, .. } = forward;
         let Some(to) = self.destination(route, backends, session.is_some()) else { return answer(500) };
         let mut action = RouteAction {
             cluster_specifier: Some(to),
             host_rewrite_literal: host.clone().unwrap_or_default(),
-            timeout: timeout.and_then(duration),
-            retry_policy: try_timeout
-                .and_then(duration)
-                .map(|limit| RetryPolicy { per_try_timeout: Some(limit), ..Default::default() }),
             request_mirror_policies: mirrors.iter().filter_map(|mirror| self.mirror(route, mirror)).collect(),
             hash_policy: self.hash_policy(route, backends),
             ..Default::default()
         };
+        retries::say(&mut action, forward, said);
         match path {
             Some(PathChange::Full(path)) => action.regex_rewrite = Some(whole_path(path)),
             Some(PathChange::Prefix(new)) => action.prefix_rewrite = new_prefix(new, wanted),
@@ -199,7 +202,7 @@ pub(super) fn additions(changes: &HeaderChanges) -> Vec<HeaderValueOption> {
     set.chain(changes.add.iter().map(option(HeaderAppendAction::AppendIfExistsOrAdd))).collect()
 }
 
-fn duration(time: Duration) -> Option<prost_types::Duration> {
+pub(super) fn duration(time: Duration) -> Option<prost_types::Duration> {
     time.try_into().ok()
 }
 

@@ -6,6 +6,7 @@
 //! action     what becomes of them
 //! gate       what they must pass before
 //! backends   who is meant by a reference
+//! retries    when they are tried again
 //! session    how clients stay with an endpoint
 //! status     what is told to whoever wrote a route
 //! ```
@@ -18,11 +19,16 @@ mod backends;
 mod gate;
 mod matches;
 mod order;
+mod retries;
 mod session;
 mod status;
 
-use wire::envoy::config::route::v3::{
-    self as xds, RouteAction, RouteConfiguration, VirtualHost, route, route_action::ClusterSpecifier,
+use wire::{
+    envoy::config::{
+        core::v3::Metadata,
+        route::v3::{self as xds, RouteAction, RouteConfiguration, VirtualHost, route, route_action::ClusterSpecifier},
+    },
+    names,
 };
 
 pub(super) use backends::resolve;
@@ -30,7 +36,11 @@ pub(crate) use status::{Condition, conditions};
 
 use self::{action::Compiler, order::Candidate};
 use super::{balancing, target::Target};
-use crate::index::{Index, Key, routes::Match, traffic::Said};
+use crate::index::{
+    Index, Key,
+    routes::{Forward, Match},
+    traffic::Said,
+};
 
 /// The routes of `target` as the proxy of `viewer` is told them.
 pub(super) fn configuration(index: &Index, viewer: Option<&Key>, name: &str, target: &Target<'_>) -> RouteConfiguration {
@@ -58,10 +68,16 @@ pub(super) fn configuration(index: &Index, viewer: Option<&Key>, name: &str, tar
 /// Every request, to one cluster.
 fn straight_to(cluster: &str, said: &Said) -> xds::Route {
     let cluster_specifier = Some(ClusterSpecifier::Cluster(cluster.to_owned()));
-    let to = RouteAction { cluster_specifier, hash_policy: balancing::hash_policy(said), ..Default::default() };
-    let mut route = for_all(route::Action::Route(to));
+    let mut to = RouteAction { cluster_specifier, hash_policy: balancing::hash_policy(said), ..Default::default() };
+    retries::say(&mut to, &Forward::default(), said);
+    let mut route = xds::Route { metadata: metadata(&retries::texts(said)), ..for_all(route::Action::Route(to)) };
     gate::put(&mut route, said, None);
     route
+}
+
+/// Our metadata; none of nothing.
+fn metadata(texts: &[(&'static str, String)]) -> Option<Metadata> {
+    (!texts.is_empty()).then(|| names::metadata(texts.iter().map(|(key, text)| (*key, text.as_str()))))
 }
 
 /// `routes`, and 404 for what none of them is for.
@@ -78,13 +94,13 @@ fn for_all(action: route::Action) -> xds::Route {
 fn compile(compiler: &Compiler<'_>, candidate: &Candidate<'_>) -> Vec<xds::Route> {
     let Candidate { route, rule, wanted, .. } = candidate;
     let takes_prefix_away = action::takes_prefix_away(rule);
-    let said = compiler.index.traffic_of_rule(compiler.service, compiler.port, &route.id(), &rule.name);
+    let said = compiler.said(route, rule);
     let session = action::session(rule);
     let mut compiled = xds::Route {
         name: rule.name.clone(),
         typed_per_filter_config: session.map(|session| session::filter(session, route, rule)).unwrap_or_default(),
-        metadata: session.and_then(session::metadata),
-        action: Some(compiler.action(route, rule, wanted)),
+        metadata: metadata(&[retries::texts(&said), session.into_iter().flat_map(session::texts).collect()].concat()),
+        action: Some(compiler.action(route, rule, wanted, &said)),
         request_headers_to_add: action::additions(&rule.request),
         request_headers_to_remove: rule.request.remove.clone(),
         response_headers_to_add: action::additions(&rule.response),

@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use prost_types::Any;
 use wire::{
     envoy::{
-        config::{
-            core::v3::{Metadata, TypedExtensionConfig},
-            route::v3::FilterConfig,
-        },
+        config::{core::v3::TypedExtensionConfig, route::v3::FilterConfig},
         extensions::{
             filters::http::stateful_session::v3::{
                 StatefulSession, StatefulSessionPerRoute, stateful_session_per_route::Override,
@@ -41,12 +38,10 @@ pub(super) fn filter(session: &Session, route: &Route, rule: &Rule) -> BTreeMap<
     [(names::SESSION_FILTER.to_owned(), any(names::FILTER_CONFIG, &config))].into()
 }
 
-/// What our own proxy is told besides.
-pub(super) fn metadata(session: &Session) -> Option<Metadata> {
+/// What our own proxy is told besides: texts of our metadata.
+pub(super) fn texts(session: &Session) -> impl Iterator<Item = (&'static str, String)> {
     let times = [(names::SESSION_ABSOLUTE, session.absolute), (names::SESSION_IDLE, session.idle)];
-    let told = times.map(|(key, time)| Some((key, time?.as_millis().to_string())));
-    let told: Vec<_> = told.into_iter().flatten().collect();
-    (!told.is_empty()).then(|| names::metadata(told.iter().map(|(key, text)| (*key, text.as_str()))))
+    times.into_iter().filter_map(|(key, time)| Some((key, time?.as_millis().to_string())))
 }
 
 fn cookie(name: String, lasts: Option<Duration>) -> Any {

@@ -16,6 +16,7 @@ use wire::{
                 header_matcher::HeaderMatchSpecifier,
                 query_parameter_matcher::QueryParameterMatchSpecifier,
                 redirect_action::{PathRewriteSpecifier, RedirectResponseCode},
+                retry_policy::RetryBackOff,
                 route_match::PathSpecifier,
             },
         },
@@ -33,11 +34,12 @@ use crate::{
     index::{
         Object, Protocol, Subject,
         routes::{
-            Action, Backend, CallMatch, Forward, HeaderChanges, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite,
-            Route, RouteKind, Rule, Session, ToldBy, ValueMatch,
+            Action, Backend, CallMatch, Forward, HeaderChanges, Mirror, PathChange, PathMatch, Redirect, Reference, Retry,
+            Rewrite, Route, RouteKind, Rule, Session, ToldBy, ValueMatch,
             tests::{grant, key_in, route as route_to, rule, to},
         },
         tests::{key, service},
+        traffic::{Attached, Backoff, GrpcCode, Hedging, Retries, RetryOn, Said, Timeouts, TrafficPolicy},
     },
     plan::Kind,
 };
@@ -202,7 +204,7 @@ fn header_fields_are_changed_for_all_requests_and_for_one_backends() {
 }
 
 #[test]
-fn a_rule_keeps_its_name_and_its_limits_of_time() {
+fn a_rule_keeps_its_name_its_limits_of_time_and_its_tries() {
     let limits = Forward {
         backends: vec![to(&key("cart"), 1)],
         timeout: Some(Duration::from_millis(1500)),
@@ -214,6 +216,22 @@ fn a_rule_keeps_its_name_and_its_limits_of_time() {
     assert_eq!(made.name, "slow");
     assert_eq!(sent.timeout, Some(prost_types::Duration { seconds: 1, nanos: 500_000_000 }));
     assert_eq!(sent.retry_policy.unwrap().per_try_timeout, Some(prost_types::Duration::default()));
+    let retried = |retry| {
+        let limits = Forward { backends: vec![to(&key("cart"), 1)], retry: Some(retry), ..Forward::default() };
+        forward(&becomes(forwarding(limits))).retry_policy
+    };
+    let usual = retried(Retry::default()).unwrap();
+    assert_eq!(
+        (usual.retry_on.as_str(), usual.num_retries, usual.retry_back_off),
+        ("connect-failure,refused-stream,reset", None, None)
+    );
+    let wait = Some(Duration::from_millis(100));
+    let full = retried(Retry { codes: vec![500, 503], attempts: Some(3), backoff: wait }).unwrap();
+    assert_eq!((full.num_retries, full.retriable_status_codes), (Some(3), vec![500, 503]));
+    assert!(full.retry_on.ends_with(",retriable-status-codes"), "{}", full.retry_on);
+    let [base, max] = [100_000_000, 1_000_000_000].map(|nanos| Duration::from_nanos(nanos).try_into().ok());
+    assert_eq!(full.retry_back_off, Some(RetryBackOff { base_interval: base, max_interval: max }));
+    assert_eq!(retried(Retry { attempts: Some(0), ..Retry::default() }), None);
     let unlimited = forward(&becomes(rule(vec![Match::all()], vec![to(&key("cart"), 1)])));
     assert_eq!((unlimited.timeout, unlimited.retry_policy), (None, None));
 }
@@ -487,4 +505,54 @@ proptest! {
             prop_assert_eq!(Some(found.name.as_str()).filter(|name| !name.is_empty()), chosen(&call, &routes), "{:?}", call);
         }
     }
+}
+
+/// A policy for `target` that says so.
+fn policy(name: &str, target: Attached, said: Said) -> Object {
+    Object::TrafficPolicy(Box::new(TrafficPolicy { key: key(name), made: 1, targets: vec![target], said, mistakes: Vec::new() }))
+}
+
+#[test]
+fn what_policies_say_of_tries_is_said_to_proxies_and_what_a_route_says_itself_counts_first() {
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let retries = Retries {
+        attempts: 2,
+        on: vec![RetryOn::FiveHundreds, RetryOn::Reset],
+        codes: vec![429],
+        grpc: vec![GrpcCode::Unavailable],
+        backoff: Some(Backoff { base: Duration::from_millis(10), max: Duration::from_millis(40) }),
+        body_max: Some(1000),
+    };
+    let hedging = Hedging { after: Duration::from_millis(100), attempts: 1 };
+    let timeouts = Timeouts { request: seconds(10), attempt: seconds(2), idle: seconds(60) };
+    let said = Said { retries: Some(retries), hedging: Some(hedging), timeouts, ..Said::default() };
+    let of_service = policy("tries", Attached::Service(key("cart"), None), said);
+
+    let mut index = shop([]);
+    index.apply(of_service.clone());
+    let straight = told(&index, "shop").remove(0);
+    let action = forward(&straight);
+    let time = |millis| Duration::from_millis(millis).try_into().ok();
+    assert_eq!((action.timeout, action.idle_timeout), (time(10_000), time(60_000)));
+    let told_of_tries = action.retry_policy.unwrap();
+    assert_eq!(told_of_tries.retry_on, "5xx,reset,retriable-status-codes,unavailable");
+    assert_eq!((told_of_tries.num_retries, told_of_tries.retriable_status_codes), (Some(2), vec![429]));
+    assert_eq!(told_of_tries.per_try_timeout, time(2000));
+    assert_eq!(told_of_tries.retry_back_off, Some(RetryBackOff { base_interval: time(10), max_interval: time(40) }));
+    let text = |name| names::metadata_text(straight.metadata.as_ref(), name);
+    let texts = [names::RETRY_BODY, names::HEDGE_AFTER, names::HEDGE_ATTEMPTS].map(text);
+    assert_eq!(texts, [Some("1000"), Some("100"), Some("1")]);
+
+    let own = Forward {
+        backends: vec![to(&key("cart"), 1)],
+        timeout: seconds(1),
+        retry: Some(Retry { attempts: Some(0), ..Retry::default() }),
+        ..Forward::default()
+    };
+    let mut index = shop([Route { rules: vec![forwarding(own)], ..route_to("shop", "r", &key("cart"), &key("cart")) }]);
+    index.apply(of_service);
+    let action = forward(&told(&index, "shop")[0]);
+    assert_eq!(action.timeout, time(1000));
+    let told_of_tries = action.retry_policy.unwrap();
+    assert_eq!((told_of_tries.retry_on.as_str(), told_of_tries.per_try_timeout), ("", time(2000)));
 }

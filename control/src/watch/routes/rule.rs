@@ -7,8 +7,8 @@ use crate::{
     index::{
         Key,
         routes::{
-            Action, Backend, Cors, Forward, HeaderChanges, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite,
-            RouteKind, Rule,
+            Action, Backend, Cors, Forward, HeaderChanges, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Retry,
+            Rewrite, RouteKind, Rule,
         },
     },
     manifest::routes::{self, BackendReference, ConnectionRule, Filter, GrpcRule, HeaderModifier, PathModifier},
@@ -19,6 +19,9 @@ const WEIGHT_MAX: u32 = 1_000_000;
 
 /// All of something, in millionths.
 const WHOLE: u32 = 1_000_000;
+
+/// Answers that a request may be tried again after. Source: `HTTPRouteRetryStatusCode`.
+const RETRIED: std::ops::RangeInclusive<u16> = 400..=599;
 
 /// Whoever is sent elsewhere is told so with one of these.
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
@@ -63,11 +66,15 @@ fn read(mut reading: Reading<'_>, matches: Vec<Match>, said: &routes::Rule, fiel
     let (timeout, try_timeout) = (time("request", &timeouts.request), time("backendRequest", &timeouts.backend_request));
     let session = said.session_persistence.as_ref();
     let session = session.and_then(|said| session::read(said, &format!("{field}.sessionPersistence"), &mut reading.mistakes));
+    let fails = reading.mistakes.len() > of_matches;
+    // What is wrong with it costs other tries, and not the first.
+    let retry = said.retry.as_ref().and_then(|said| reading.retry(said, &format!("{field}.retry")));
     let action = match done.redirect.take() {
-        _ if reading.mistakes.len() > of_matches => Action::Fail,
+        _ if fails => Action::Fail,
         Some(redirect) => Action::Redirect(redirect),
         None => {
-            Action::Forward(Forward { backends, rewrite: done.rewrite, mirrors: done.mirrors, timeout, try_timeout, session })
+            let Done { rewrite, mirrors, .. } = done;
+            Action::Forward(Forward { backends, rewrite, mirrors, timeout, try_timeout, retry, session })
         }
     };
     let Reading { mistakes, .. } = reading;
@@ -202,6 +209,20 @@ impl Reading<'_> {
         let said = filter.url_rewrite.clone().unwrap_or_default();
         let path = self.path(said.path.as_ref(), &format!("{field}.urlRewrite"), matches);
         Rewrite { host: said.hostname, path }
+    }
+
+    /// None when something of it means nothing.
+    fn retry(&mut self, said: &routes::Retry, field: &str) -> Option<Retry> {
+        let mistakes = self.mistakes.len();
+        for code in said.codes.iter().filter(|code| !RETRIED.contains(code)) {
+            self.wrong(format!("{field}.codes"), format!("{code} is not a status from 400 to 599"));
+        }
+        let backoff = said.backoff.as_ref().map(|text| (text, time::read(text)));
+        if let Some((text, None)) = backoff {
+            self.wrong(format!("{field}.backoff"), format!("`{text}` is not a length of time, as in 100ms or 1s"));
+        }
+        let backoff = backoff.and_then(|(_, time)| time);
+        (self.mistakes.len() == mistakes).then(|| Retry { codes: said.codes.clone(), attempts: said.attempts, backoff })
     }
 
     /// Another path: in place of a prefix only where every match is one.

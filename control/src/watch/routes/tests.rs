@@ -162,6 +162,9 @@ fn what_cannot_be_done_fails_its_requests() {
     let (fields, rule) = backend(json!({ "name": "a", "filters": filter }));
     assert_eq!((fields, rule.action), (vec!["spec.rules[1].backendRefs[0].filters[1].type".to_owned()], Action::Fail));
     assert_eq!(backend(json!({ "name": "a", "weight": 1_000_001 })).1.action, Action::Fail);
+    let (fields, rule) = wrong(json!({ "retry": { "codes": [503, 200], "backoff": "soon" } }));
+    assert_eq!(fields, ["spec.rules[1].retry.codes", "spec.rules[1].retry.backoff"]);
+    assert!(matches!(rule.action, Action::Forward(Forward { retry: None, .. })), "the first try costs it nothing");
     let (fields, rule) = wrong(json!({ "timeouts": { "request": "soon" } }));
     assert_eq!((fields, rule.action), (vec!["spec.rules[1].timeouts.request".to_owned()], Action::Fail));
 }

@@ -17,7 +17,7 @@ use crate::{
     connect::Pipe,
     hop,
     http2::{By, Client, Code, Error, Receiver, Sender},
-    payload::{Asked, Payload, Replayable, replayable},
+    payload::{Asked, KEPT_MAX, Payload, Replayable, replayable},
     refusal::{Reason, Refusal},
     relay::{
         call::{Aside, Switch},
@@ -56,7 +56,7 @@ pub(super) async fn exchange(client: &Client, mesh: bool, outgoing: Outgoing) ->
             Err(error) => Err(unanswered(&error, Some(request))),
         };
     }
-    let (body, kept) = replayable(std::mem::take(request.body_mut()));
+    let (body, kept) = replayable(std::mem::take(request.body_mut()), KEPT_MAX);
     match answer_while_sending(&receive, &aside, body, send).await {
         Ok((response, asked)) => Ok(Exchanged::Message(response.map(|()| Payload::answer(receive, asked)), None)),
         // Nobody sends any more when there is no answer.
