@@ -38,6 +38,8 @@ pub(crate) enum Verb {
     Uninstall(UninstallArgs),
     /// Look whether a cluster is fit for the mesh, and whether the mesh in it is as it must be.
     Check(CheckArgs),
+    /// Print what a gRPC client in a pod without a sidecar begins with, to follow the mesh by itself (xds:///SERVICE.NAMESPACE:PORT).
+    XdsBootstrap(XdsBootstrapArgs),
     /// Print manifests with a sidecar in every pod: what the webhook of a cluster does by itself.
     Inject(InjectArgs),
     /// Print manifests without the sidecars that were added to them.
@@ -131,6 +133,19 @@ pub(crate) struct InjectArgs {
     /// Trust domain of the mesh.
     #[arg(long, value_name = "NAME", default_value = "cluster.local")]
     pub(crate) trust_domain: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct XdsBootstrapArgs {
+    /// The client's pod [default: what HOSTNAME says].
+    #[arg(long, value_name = "NAME", env = "HOSTNAME", hide_env = true)]
+    pub(crate) pod: String,
+    /// Namespace of the pod.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) namespace: String,
+    /// Where the pod's agent listens.
+    #[arg(long, value_name = "ADDRESS", default_value_t = proxy::AGENT_ADDRESS)]
+    pub(crate) agent: std::net::SocketAddr,
 }
 
 #[derive(Debug, Args)]

@@ -57,6 +57,10 @@ fn typed() -> ExitCode {
             let stage = if args.pre { control::check::Stage::Before } else { control::check::Stage::After };
             control::check::run(stage, &args.namespace)
         }
+        Verb::XdsBootstrap(args) => {
+            print!("{}", proxy::bootstrap(&args.pod, &args.namespace, args.agent));
+            ExitCode::SUCCESS
+        }
         Verb::Inject(args) => inject::inject(args),
         Verb::Uninject(args) => inject::uninject(&args),
     }

@@ -23,11 +23,13 @@
 //! only writer of `snapshot`; `identity` keeps our certificate; `tide` gives memory back; `redirected` tells whether
 //! the redirect rules are there; `events` hears what happened; `admin`
 //! answers operators, and `probe` asks the app what a kubelet would.
+//! `agent` is what stands in for a sidecar where an app follows xDS itself; nothing of the corridor is in it.
 //! `measured` opens the pure rooms for `proxy/benches`.
 //! Traffic runs on single-threaded workers (`worker`), everything else on a runtime of its own (`start`).
 
 mod accept;
 mod admin;
+mod agent;
 mod attempts;
 mod balance;
 mod budget;
@@ -72,4 +74,5 @@ mod verdict;
 mod worker;
 mod world;
 
+pub use agent::{ADDRESS as AGENT_ADDRESS, bootstrap};
 pub use start::run;

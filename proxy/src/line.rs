@@ -1,4 +1,4 @@
-//! A gRPC channel to control over our own TLS.
+//! A connection to control over our own TLS, and a gRPC channel over it.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -36,7 +36,11 @@ pub async fn open(address: &HostPort, tls: Arc<ClientConfig>, mark: Option<u32>)
     channel.map_err(|error| anyhow!("cannot reach control at {address}: {}", innermost(&error)))
 }
 
-async fn connect(target: &HostPort, tls: Arc<ClientConfig>, mark: Option<u32>) -> io::Result<TlsStream<TcpStream>> {
+/// A connection to control at `target`, with a socket that carries `mark`.
+///
+/// # Errors
+/// It cannot be reached, or is not who it should be.
+pub async fn connect(target: &HostPort, tls: Arc<ClientConfig>, mark: Option<u32>) -> io::Result<TlsStream<TcpStream>> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, format!("the name {} has no address", target.host));
     for address in tokio::net::lookup_host((target.host.as_str(), target.port)).await? {
         match dial(address, mark).await {

@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     accept::Door,
     admin::{Admin, Status},
+    agent,
     config::{self, Settings},
     connect, drain,
     events::{Direction, Metrics, Registry},
@@ -47,6 +48,8 @@ struct Arguments {
 enum Verb {
     /// Install, verify, print or remove the redirect rules of the network namespace we are in.
     Init(init::InitArgs),
+    /// Give an app that follows xDS itself, in a pod without a sidecar, its discovery.
+    Agent(agent::AgentArgs),
 }
 
 /// Runs the program; `args` include its name. Returns when it has ended.
@@ -60,6 +63,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let ended = match arguments.verb {
         Some(Verb::Init(args)) => init::run(args),
+        Some(Verb::Agent(args)) => represent(args),
         None => carry(arguments.config),
     };
     match ended {
@@ -69,6 +73,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn represent(args: agent::AgentArgs) -> anyhow::Result<()> {
+    let settings = read_settings(true)?;
+    log(&settings);
+    let runtime = Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let admin = listen(settings.ports.admin).await?;
+        agent::serve(args, settings, admin, told_to_leave()).await
+    })
 }
 
 fn carry(file: Option<PathBuf>) -> anyhow::Result<()> {

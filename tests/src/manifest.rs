@@ -12,6 +12,8 @@ pub struct App {
     service: Value,
     /// Of the service.
     annotations: Value,
+    /// Of the workload and its pods.
+    labels: Value,
 }
 
 impl App {
@@ -20,13 +22,20 @@ impl App {
     pub fn new(name: &str, port: u16, command: &[&str]) -> Self {
         let workload = json!({"command": command, "serviceAccountName": name, "ports": [{"containerPort": port}]});
         let service = json!({"selector": {"app": name}, "ports": [{"port": port}]});
-        Self { name: name.to_owned(), workload, service, annotations: json!({}) }
+        Self { name: name.to_owned(), workload, service, annotations: json!({}), labels: json!({"app": name}) }
     }
 
     /// Without a sidecar.
     #[must_use]
     pub fn unmeshed(self) -> Self {
         self.workload("inject", json!(false))
+    }
+
+    /// With an agent in a sidecar's place.
+    #[must_use]
+    pub fn with_agent(mut self) -> Self {
+        self.labels["weft.dev/inject"] = json!("agent");
+        self
     }
 
     /// Its service has an address of each family.
@@ -65,8 +74,8 @@ impl App {
 
 impl fmt::Display for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, workload, service, annotations } = self;
-        let metadata = json!({"name": name, "namespace": "shop", "labels": {"app": name}});
+        let Self { name, workload, service, annotations, labels } = self;
+        let metadata = json!({"name": name, "namespace": "shop", "labels": labels});
         let workload = json!({"apiVersion": "weft.dev/v1alpha1", "kind": "Workload", "metadata": metadata, "spec": workload});
         writeln!(f, "---\n{workload}\n{}", described(name, service, annotations))
     }

@@ -48,12 +48,16 @@ pub const SESSION: &str = "type.googleapis.com/envoy.extensions.filters.http.sta
 pub const SESSION_COOKIE: &str = "type.googleapis.com/envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState";
 /// Sessions that a header tells.
 pub const SESSION_HEADER: &str = "type.googleapis.com/envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState";
+/// The listener filter by which an Envoy tells requests from other bytes.
+pub const HTTP_INSPECTOR: &str = "type.googleapis.com/envoy.extensions.filters.listener.http_inspector.v3.HttpInspector";
+/// What a cluster says of the HTTP that its endpoints speak.
+pub const HTTP_PROTOCOL_OPTIONS: &str = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// The listener that describes a proxy's own ports; every proxy gets its own under this name.
 pub const INBOUND: &str = "inbound";
 
 /// The cluster that stands in a route for backends that are none: nobody has it. Our proxy answers 500 to the share of requests that falls to
-/// it; others, which find no such cluster, 503.
+/// it, and so does Envoy, which routes tell; calls of gRPC's own clients fail as UNAVAILABLE.
 pub const NO_BACKEND: &str = "no-backend";
 
 /// Application protocols of a listener's chain for requests, as Envoy's HTTP inspector names them.
@@ -138,6 +142,16 @@ pub fn parse_service_port(name: &str) -> Option<(&str, &str, u16)> {
     Some((name, namespace, port.parse().ok()?))
 }
 
+/// Name, namespace and port of the service that a client of gRPC means by its target, as it would be written for DNS: `cart.shop:80`, with or without
+/// `.svc` or `.svc.cluster.local`; `None` for other names.
+pub fn parse_grpc_target(target: &str) -> Option<(&str, &str, u16)> {
+    let (host, port) = target.rsplit_once(':')?;
+    let (name, rest) = host.split_once('.')?;
+    let namespace = rest.strip_suffix(".svc.cluster.local").or_else(|| rest.strip_suffix(".svc")).unwrap_or(rest);
+    let whole = !name.is_empty() && !namespace.is_empty() && !namespace.contains(['.', '/']);
+    whole.then_some((name, namespace, port.parse().ok()?))
+}
+
 /// How a pod's proxy calls itself in `Node.id`.
 pub fn node_id(pod: &str, namespace: &str) -> String {
     format!("{pod}.{namespace}")
@@ -179,6 +193,27 @@ mod tests {
         assert_eq!(parse_service_port(&service_port("cart", "shop", 80)), Some(("cart", "shop", 80)));
         let pod: SocketAddr = "[fd77::5]:8080".parse().unwrap();
         assert_eq!(parse_pod_port(&pod_port(pod)), Some(pod));
+    }
+
+    #[test]
+    fn a_target_of_grpc_means_a_service_as_dns_would() {
+        for target in ["cart.shop:80", "cart.shop.svc:80", "cart.shop.svc.cluster.local:80"] {
+            assert_eq!(parse_grpc_target(target), Some(("cart", "shop", 80)), "{target}");
+        }
+        for other in [
+            "",
+            "cart",
+            "cart:80",
+            "cart.shop",
+            "cart.shop:x",
+            ".shop:80",
+            "cart.:80",
+            "cart.shop.example:80",
+            INBOUND,
+            "address/10.96.0.5:80",
+        ] {
+            assert_eq!(parse_grpc_target(other), None, "{other}");
+        }
     }
 
     #[test]

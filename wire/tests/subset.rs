@@ -15,15 +15,19 @@ use wire::envoy::{
             cluster::{ClusterDiscoveryType, CommonLbConfig, DiscoveryType, EdsClusterConfig, LbPolicy},
         },
         core::v3::{
-            Address, AggregatedConfigSource, ApiVersion, ConfigSource, HeaderValue, HeaderValueOption, HealthStatus, Locality,
-            Node, RuntimeFractionalPercent, SocketAddress, address::Address as AddressKind, config_source::ConfigSourceSpecifier,
-            header_value_option::HeaderAppendAction, socket_address::PortSpecifier,
+            Address, AggregatedConfigSource, ApiVersion, ConfigSource, HeaderValue, HeaderValueOption, HealthStatus,
+            Http1ProtocolOptions, Http2ProtocolOptions, Locality, Node, RuntimeFractionalPercent, SocketAddress,
+            address::Address as AddressKind, config_source::ConfigSourceSpecifier, header_value_option::HeaderAppendAction,
+            socket_address::PortSpecifier,
         },
         endpoint::v3::{
             ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, cluster_load_assignment::Policy,
             lb_endpoint::HostIdentifier,
         },
-        listener::v3::{ApiListener, Filter, FilterChain, FilterChainMatch, Listener, filter::ConfigType},
+        listener::v3::{
+            ApiListener, Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter, filter::ConfigType,
+            listener_filter::ConfigType as ListenerFilterConfig,
+        },
         route::v3::{
             DirectResponseAction, FilterConfig, HeaderMatcher, QueryParameterMatcher, RedirectAction, RetryPolicy, Route,
             RouteAction, RouteConfiguration, RouteMatch, VirtualHost, WeightedCluster,
@@ -33,24 +37,11 @@ use wire::envoy::{
             retry_policy::RetryBackOff,
             route::Action,
             route_action::{
-                ClusterSpecifier, HashPolicy, RequestMirrorPolicy,
+                ClusterNotFoundResponseCode, ClusterSpecifier, HashPolicy, MaxStreamDuration, RequestMirrorPolicy,
                 hash_policy::{ConnectionProperties, Cookie, Header, PolicySpecifier},
             },
             route_match::PathSpecifier,
             weighted_cluster::ClusterWeight,
-        },
-    },
-    extensions::filters::network::{
-        http_connection_manager::v3::{
-            HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier,
-            http_filter::ConfigType as HttpConfig,
-        },
-        tcp_proxy::v3::{
-            TcpProxy,
-            tcp_proxy::{
-                ClusterSpecifier as TcpCluster, WeightedCluster as TcpWeightedCluster,
-                weighted_cluster::ClusterWeight as TcpClusterWeight,
-            },
         },
     },
     extensions::filters::{
@@ -59,6 +50,27 @@ use wire::envoy::{
             cors::v3::CorsPolicy,
             fault::v3::{FaultAbort, HttpFault, fault_abort::ErrorType},
             local_ratelimit::v3::LocalRateLimit,
+        },
+    },
+    extensions::{
+        filters::network::{
+            http_connection_manager::v3::{
+                HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier,
+                http_filter::ConfigType as HttpConfig,
+            },
+            tcp_proxy::v3::{
+                TcpProxy,
+                tcp_proxy::{
+                    ClusterSpecifier as TcpCluster, WeightedCluster as TcpWeightedCluster,
+                    weighted_cluster::ClusterWeight as TcpClusterWeight,
+                },
+            },
+        },
+        upstreams::http::v3::{
+            HttpProtocolOptions,
+            http_protocol_options::{
+                ExplicitHttpConfig, UpstreamProtocolOptions, UseDownstreamHttpConfig, explicit_http_config::ProtocolConfig,
+            },
         },
     },
     service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse, Resource},
@@ -127,6 +139,13 @@ fn listeners() {
         address: Some(address()),
         filter_chains: vec![chain.clone()],
         metadata: Some(metadata()),
+        listener_filters: vec![ListenerFilter {
+            name: "inspector".into(),
+            config_type: Some(ListenerFilterConfig::TypedConfig(any(3))),
+        }],
+        listener_filters_timeout: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+        continue_on_listener_filters_timeout: true,
+        bind_to_port: Some(false),
         api_listener: Some(ApiListener { api_listener: Some(any(2)) }),
         default_filter_chain: Some(chain),
     };
@@ -254,6 +273,8 @@ fn routes() {
             retry_policy: Some(retries.clone()),
             hash_policy: hashes(),
             idle_timeout: duration(3),
+            cluster_not_found_response_code: ClusterNotFoundResponseCode::InternalServerError.into(),
+            max_stream_duration: Some(MaxStreamDuration { max_stream_duration: duration(3) }),
             request_mirror_policies: vec![mirror.clone()],
             regex_rewrite: Some(RegexMatchAndSubstitute { pattern: Some(regex()), substitution: "/".into() }),
         })
@@ -370,8 +391,20 @@ fn clusters() {
         outlier_detection: Some(outliers),
         metadata: Some(metadata()),
         common_lb_config: Some(CommonLbConfig { healthy_panic_threshold: Some(Percent { value: 30.0 }) }),
+        typed_extension_protocol_options: [(String::from("http"), any(1))].into(),
     };
     is_read_whole::<_, full_config::cluster::v3::Cluster>(&cluster);
+    let explicit = ExplicitHttpConfig { protocol_config: Some(ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions {})) };
+    let downstream = UseDownstreamHttpConfig {
+        http_protocol_options: Some(Http1ProtocolOptions {}),
+        http2_protocol_options: Some(Http2ProtocolOptions {}),
+    };
+    for said in
+        [UpstreamProtocolOptions::ExplicitHttpConfig(explicit), UpstreamProtocolOptions::UseDownstreamProtocolConfig(downstream)]
+    {
+        let options = HttpProtocolOptions { upstream_protocol_options: Some(said) };
+        is_read_whole::<_, envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions>(&options);
+    }
 }
 
 #[test]
@@ -485,11 +518,17 @@ fn endpoints_of_others_are_understood_as_far_as_we_speak() {
 #[test]
 fn services_and_types_have_the_names_that_others_know() {
     use envoy_types::pb::envoy::{
-        extensions::filters::http::{
-            cors::v3::{Cors, CorsPolicy},
-            fault::v3::HttpFault,
-            local_ratelimit::v3::LocalRateLimit,
-            router::v3::Router,
+        extensions::{
+            filters::{
+                http::{
+                    cors::v3::{Cors, CorsPolicy},
+                    fault::v3::HttpFault,
+                    local_ratelimit::v3::LocalRateLimit,
+                    router::v3::Router,
+                },
+                listener::http_inspector::v3::HttpInspector,
+            },
+            upstreams::http::v3::HttpProtocolOptions,
         },
         service::discovery::v3::aggregated_discovery_service_server as full_service,
     };
@@ -511,6 +550,8 @@ fn services_and_types_have_the_names_that_others_know() {
         (names::CORS_POLICY, CorsPolicy::full_name()),
         (names::HTTP_FAULT, HttpFault::full_name()),
         (names::LOCAL_RATE_LIMIT, LocalRateLimit::full_name()),
+        (names::HTTP_INSPECTOR, HttpInspector::full_name()),
+        (names::HTTP_PROTOCOL_OPTIONS, HttpProtocolOptions::full_name()),
     ] {
         assert_eq!(ours, format!("type.googleapis.com/{full}"));
     }

@@ -11,12 +11,15 @@ use super::{
     network::Home,
     pod::Given,
     probe::{Question, Rhythm},
-    workload::Workload,
+    workload::{Companion, Workload},
 };
 use crate::processes::{
     again,
     app::{Launch, Whom},
 };
+
+/// Variable in which gRPC's own clients look for their bootstrap.
+const BOOTSTRAP: &str = "GRPC_XDS_BOOTSTRAP_CONFIG";
 
 /// What runs in a pod.
 pub(crate) enum App {
@@ -51,6 +54,10 @@ pub(crate) fn start(
 
 fn launch(given: &Given, workload: &Workload, place: &Place) -> Launch {
     let mut env = vec![(String::from("HOSTNAME"), given.key.name.clone())];
+    if given.companion == Companion::Agent {
+        let bootstrap = proxy::bootstrap(&given.key.name, &given.key.namespace, proxy::AGENT_ADDRESS);
+        env.push((BOOTSTRAP.to_owned(), bootstrap));
+    }
     env.extend(workload.spec.env.iter().map(|variable| (variable.name.clone(), variable.value.clone())));
     let directory = place.directory.join(workload.spec.working_dir.as_deref().unwrap_or(Path::new("")));
     let become_whom =

@@ -219,6 +219,7 @@ fn find(directory: &Path, command: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::workload::Companion;
 
     fn read_text(text: &str) -> Result<Accepted, Vec<Problem>> {
         let folder = std::env::temp_dir().join(format!("weft-manifest-{}-{:?}", std::process::id(), std::thread::current().id()));
@@ -238,7 +239,10 @@ mod tests {
         let planned = &accepted.config.workloads[&Key::new("default", "cart")];
         assert_eq!(planned.workload.spec.replicas, 1);
         assert_eq!(planned.workload.labels(), [(String::from("app"), String::from("cart"))].into());
-        assert!(planned.workload.meshed());
+        assert_eq!(planned.workload.companion(), Companion::Sidecar);
+        let labelled = CART.replace("name: cart", "name: cart\n  labels: {weft.dev/inject: agent}");
+        let accepted = read_text(&labelled).unwrap();
+        assert_eq!(accepted.config.workloads[&Key::new("default", "cart")].workload.companion(), Companion::Agent);
         assert!(planned.program.as_ref().unwrap().ends_with("sh"));
     }
 

@@ -19,7 +19,7 @@ use super::{
     state,
     table::{self, Pod, Table},
     words,
-    workload::labels_or_name,
+    workload::{Companion, labels_or_name},
 };
 use crate::{clock, demo};
 
@@ -236,7 +236,7 @@ impl Mesh {
             labels: workload.labels(),
             service_account: workload.spec.service_account_name.clone(),
             ports: workload.spec.ports.clone(),
-            meshed: workload.meshed(),
+            companion: workload.companion(),
             ..Pod::unborn()
         };
         self.begin(pod, seen, App::Ours(planned));
@@ -258,7 +258,7 @@ impl Mesh {
             service_account: seen.service_account.clone(),
             addresses: seen.addresses.clone(),
             ports: seen.ports.clone(),
-            meshed: seen.meshed,
+            companion: seen.companion,
             key: key.clone(),
             app,
         };
@@ -299,7 +299,7 @@ impl Mesh {
             labels: labels_or_name(&request.labels, &request.name),
             service_account: request.service_account,
             ports: table::ports(&request.ports),
-            meshed: true,
+            companion: Companion::Sidecar,
             ..Pod::unborn()
         };
         let app = App::Theirs(Cell::new(Some(home)));

@@ -4,6 +4,8 @@
 //! build ─▶ sidecar ─▶ app ─▶ ready ─▶ (asked to go) ─▶ nobody comes any more ─▶ app ends ─▶ sidecar ends
 //! ```
 //!
+//! In the sidecar's place there may be an agent, or nobody.
+//!
 //! A pod reports what happens to it and decides nothing about others.
 
 use std::{cell::Cell, ffi::OsStr, net::IpAddr, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
@@ -26,6 +28,7 @@ use super::{
     probe::{self, Question, Rhythm},
     sidecar,
     supervise::{Kept, Runs, keep, told},
+    workload::Companion,
 };
 
 /// From "nobody may come any more" to "your app may end". Control tells every proxy within 250 ms; the rest is for
@@ -59,7 +62,7 @@ pub(crate) struct Given {
     pub(crate) service_account: String,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) ports: Vec<ContainerPort>,
-    pub(crate) meshed: bool,
+    pub(crate) companion: Companion,
     pub(crate) app: App,
 }
 
@@ -106,7 +109,7 @@ impl Pod {
             namespace: self.given.key.namespace.clone(),
             number: self.given.number,
             addresses: self.given.addresses.clone(),
-            redirected: self.given.meshed,
+            redirected: self.given.companion == Companion::Sidecar,
         };
         let tree = self.place.tree.clone();
         let built = tokio::task::spawn_blocking(move || network::build(&plot, &tree)).await;
@@ -118,7 +121,7 @@ impl Pod {
         let (app_runs, sidecar_runs) = (watch::channel(None).0, watch::channel(None).0);
         let (app_ready, sidecar_ready) = (watch::channel(false).0, watch::channel(false).0);
         let (app_may_end, sidecar_may_end) = (watch::channel(false).0, watch::channel(false).0);
-        if !self.given.meshed {
+        if self.given.companion == Companion::Nobody {
             sidecar_ready.send_replace(true);
             sidecar_runs.send_replace(Some(0));
         }
@@ -186,10 +189,10 @@ impl Pod {
     }
 
     async fn sidecar(&self, home: &Home, runs: &Runs, grace: Rc<Cell<Duration>>, mut stop: watch::Receiver<bool>) {
-        if !self.given.meshed {
+        if self.given.companion == Companion::Nobody {
             return told(&mut stop).await;
         }
-        let name = format!("{}'s sidecar", self.given.key);
+        let name = format!("{}'s {}", self.given.key, self.given.companion.word());
         let kept = Kept { name, grace, console: self.place.console.clone() };
         keep(&kept, runs, stop, async || self.start_sidecar(home).await).await;
     }
@@ -201,12 +204,12 @@ impl Pod {
         let _ = knows.await;
         let command = sidecar::command(&self.given, &token.path, SIDECAR_GRACE)?;
         let mut child = inside::spawn(command, &[&home.network], Output::Read)?;
-        self.place.pass_on(&mut child, &format!("{} sidecar", self.given.key));
+        self.place.pass_on(&mut child, &format!("{} {}", self.given.key, self.given.companion.word()));
         Ok(child)
     }
 
     async fn attend_sidecar(&self, runs: &Runs, ready: &watch::Sender<bool>) {
-        if !self.given.meshed {
+        if self.given.companion == Companion::Nobody {
             return std::future::pending().await;
         }
         let Some(address) = self.given.addresses.first() else { return std::future::pending().await };

@@ -1,4 +1,4 @@
-//! What a sidecar is started with: its environment, and the token that proves to control which pod it is.
+//! What a sidecar, or an agent in its place, is started with: its environment, and the token that proves to control which pod it is.
 
 use std::{
     fs,
@@ -20,6 +20,7 @@ use super::{
     addresses::ENGINE,
     network::{ADMIN, INBOUND, MARK, OUTBOUND},
     pod::Given,
+    workload::Companion,
 };
 
 /// Variables of the person's that sidecars and control hear too.
@@ -51,11 +52,14 @@ impl Token {
     }
 }
 
-/// The command that is the sidecar of a pod.
+/// The command that is the sidecar of a pod, or its agent.
 pub(crate) fn command(pod: &Given, token: &Path, drain: Duration) -> anyhow::Result<Command> {
     let private = token.parent().and_then(Path::parent).context("the token is nowhere")?;
     let addresses: Vec<String> = pod.addresses.iter().map(ToString::to_string).collect();
     let mut command = ours("weft-proxy");
+    if pod.companion == Companion::Agent {
+        command.arg("agent");
+    }
     command
         .env("WEFT_POD", &pod.key.name)
         .env("WEFT_NAMESPACE", &pod.key.namespace)

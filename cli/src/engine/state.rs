@@ -19,7 +19,7 @@ use super::{
     addresses::Services,
     manifest::{Config, Key},
     table::{Pod, Table},
-    workload::port_of,
+    workload::{Companion, port_of},
 };
 
 /// Files by their names.
@@ -127,7 +127,7 @@ fn pod_object(key: &Key, pod: &Pod) -> kinds::Pod {
     let mut labels = pod.labels.clone();
     labels.insert(WORKLOAD_LABEL.to_owned(), pod.workload(key).to_owned());
     let mut annotations = BTreeMap::new();
-    if pod.meshed {
+    if pod.companion == Companion::Sidecar {
         annotations.insert(MESHED_ANNOTATION.to_owned(), String::from("true"));
     }
     if let Some(token) = &pod.token {
@@ -207,7 +207,7 @@ mod tests {
             service_account: String::from("cart"),
             ports: serde_json::from_str(r#"[{"name":"web","containerPort":8080}]"#).unwrap(),
             addresses: vec![address.parse().unwrap(), "fd77::9".parse().unwrap()],
-            meshed: true,
+            companion: Companion::Sidecar,
             token: Some(String::from("abc")),
             ready,
             leaving: leaving.then(|| String::from("2026-01-01T00:00:00Z")),

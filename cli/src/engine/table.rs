@@ -9,7 +9,7 @@ use aws_lc_rs::rand;
 use control::manifest::kinds::ContainerPort;
 use tokio::sync::watch;
 
-use super::{manifest::Key, plan::Running, pod::Stop};
+use super::{manifest::Key, plan::Running, pod::Stop, workload::Companion};
 
 /// Every pod that is not gone, by namespace and name.
 pub(crate) type Table = BTreeMap<Key, Pod>;
@@ -26,8 +26,8 @@ pub(crate) struct Pod {
     pub(crate) service_account: String,
     pub(crate) ports: Vec<ContainerPort>,
     pub(crate) addresses: Vec<IpAddr>,
-    pub(crate) meshed: bool,
-    /// Hexadecimal SHA-256 of the token that its sidecar may show.
+    pub(crate) companion: Companion,
+    /// Hexadecimal SHA-256 of the token that its companion may show.
     pub(crate) token: Option<String>,
     pub(crate) ready: bool,
     /// Since when it is to go.
@@ -47,7 +47,7 @@ impl Pod {
             service_account: String::new(),
             ports: Vec::new(),
             addresses: Vec::new(),
-            meshed: false,
+            companion: Companion::Nobody,
             token: None,
             ready: false,
             leaving: None,

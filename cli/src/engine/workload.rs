@@ -11,6 +11,27 @@ use serde::{Deserialize, Serialize};
 /// Replicas of one workload: more do not fit the address plan of a laptop.
 const REPLICAS_MAX: u32 = 1000;
 
+/// What of ours is in a pod beside its app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Companion {
+    /// It carries the app's traffic.
+    Sidecar,
+    /// It gives an app its discovery that follows xDS itself.
+    Agent,
+    Nobody,
+}
+
+impl Companion {
+    /// The word before people.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Sidecar => "sidecar",
+            Self::Agent => "agent",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Workload {
@@ -45,7 +66,7 @@ pub(crate) struct Spec {
     pub(crate) termination_grace_period_seconds: f64,
     #[serde(default)]
     pub(crate) security_context: SecurityContext,
-    /// Whether it has a sidecar; the label `weft.dev/inject: disabled` says no as well.
+    /// Whether it has a sidecar; the label `weft.dev/inject` says no as well: `disabled`, or `agent`.
     #[serde(default)]
     pub(crate) inject: Option<bool>,
 }
@@ -137,10 +158,14 @@ impl Workload {
         labels_or_name(&self.metadata.labels, &self.metadata.name)
     }
 
-    /// Whether its pods have a sidecar.
-    pub(crate) fn meshed(&self) -> bool {
-        let labelled = self.metadata.labels.get("weft.dev/inject").map(String::as_str);
-        self.spec.inject.unwrap_or(true) && labelled != Some("disabled")
+    /// What its pods have beside its app.
+    pub(crate) fn companion(&self) -> Companion {
+        match self.metadata.labels.get("weft.dev/inject").map(String::as_str) {
+            Some("agent") => Companion::Agent,
+            Some("disabled") => Companion::Nobody,
+            _ if self.spec.inject == Some(false) => Companion::Nobody,
+            _ => Companion::Sidecar,
+        }
     }
 
     /// Time its app has to end.

@@ -56,9 +56,10 @@ pub(super) fn endpoints(
     let first = first.filter(|zone| zones.contains_key(zone));
     let locality = |(zone, lb_endpoints): (&str, Vec<LbEndpoint>)| LocalityLbEndpoints {
         locality: Some(Locality { zone: zone.to_owned(), ..Default::default() }),
+        // gRPC's own clients divide calls among zones by it, and leave out a zone without one.
+        load_balancing_weight: u32::try_from(lb_endpoints.len()).ok(),
         lb_endpoints,
         priority: first.map_or(0, |first| u32::from(zone != first)),
-        ..Default::default()
     };
     let policy = first.map(|_| Policy { overprovisioning_factor: Some(OVERPROVISIONING) });
     ClusterLoadAssignment { cluster_name: name.to_owned(), endpoints: zones.into_iter().map(locality).collect(), policy }

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use prost_types::Any;
 use wire::{
     envoy::{
-        config::listener::v3::{Filter, FilterChain, FilterChainMatch, Listener, filter::ConfigType},
+        config::listener::v3::{
+            Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter, filter::ConfigType,
+            listener_filter::ConfigType as ListenerConfigType,
+        },
         extensions::filters::{
             http::{
                 cors::v3::Cors, fault::v3::HttpFault, local_ratelimit::v3::LocalRateLimit, router::v3::Router,
                 stateful_session::v3::StatefulSession,
             },
+            listener::http_inspector::v3::HttpInspector,
             network::http_connection_manager::v3::{
                 HttpConnectionManager, HttpFilter, Rds, http_connection_manager::RouteSpecifier,
                 http_filter::ConfigType as HttpConfigType,
@@ -29,11 +33,16 @@ use super::{
 };
 use crate::index::{Pod, Protocol, traffic::RateLimit};
 
+/// How long an Envoy waits for the first bytes before it takes a connection for one whose server speaks first.
+const INSPECTION_MAX: prost_types::Duration = prost_types::Duration { seconds: 0, nanos: 250_000_000 };
+
 /// What an address is. The shape other proxies know too: a chain for requests, and a default chain for all else; or the chains of
-/// those routes that are about whole connections.
+/// those routes that are about whole connections. Nobody can bind a service's address: an Envoy takes its connections from a listener with
+/// `use_original_dst`.
 pub(super) fn listener(name: &str, target: &Target<'_>, routed: Option<Chains>) -> Listener {
     let protocol = target.protocol();
     let behind = target.name();
+    let tells_requests = routed.is_none() && protocol.takes_requests();
     let Chains { by_server, others } = routed.unwrap_or_else(|| Chains {
         by_server: protocol.takes_requests().then(|| requests(&behind)).into_iter().collect(),
         others: protocol.takes_bytes().then(|| connections::to(&behind)),
@@ -43,6 +52,10 @@ pub(super) fn listener(name: &str, target: &Target<'_>, routed: Option<Chains>) 
         address: names::parse_address(name).map(socket),
         filter_chains: by_server,
         default_filter_chain: others,
+        listener_filters: tells_requests.then(inspector).into_iter().collect(),
+        listener_filters_timeout: tells_requests.then_some(INSPECTION_MAX),
+        continue_on_listener_filters_timeout: tells_requests,
+        bind_to_port: Some(false),
         metadata: Some(target.metadata()),
         ..Default::default()
     }
@@ -88,27 +101,13 @@ pub(super) fn inbound(
 }
 
 fn requests(behind: &str) -> FilterChain {
-    let http_filter = |name: &str, config, is_optional| HttpFilter {
-        name: name.to_owned(),
-        config_type: Some(HttpConfigType::TypedConfig(config)),
-        is_optional,
-    };
-    // What they do is for each route to say. Whoever does not know one is not to refuse the listener.
-    let rates = LocalRateLimit { stat_prefix: String::from("weft"), ..Default::default() };
-    let http_filters = vec![
-        http_filter(names::CORS_FILTER, any(names::CORS, &Cors {}), true),
-        http_filter(names::FAULT_FILTER, any(names::HTTP_FAULT, &HttpFault::default()), true),
-        http_filter(names::RATE_LIMIT_FILTER, any(names::LOCAL_RATE_LIMIT, &rates), true),
-        http_filter(names::SESSION_FILTER, any(names::SESSIONS, &StatefulSession::default()), true),
-        http_filter("envoy.filters.http.router", any(names::ROUTER, &Router {}), false),
-    ];
     let manager = HttpConnectionManager {
         stat_prefix: behind.to_owned(),
         route_specifier: Some(RouteSpecifier::Rds(Rds {
             config_source: Some(aggregated()),
             route_config_name: behind.to_owned(),
         })),
-        http_filters,
+        http_filters: http_filters(),
     };
     FilterChain {
         filter_chain_match: Some(FilterChainMatch {
@@ -118,6 +117,31 @@ fn requests(behind: &str) -> FilterChain {
         filters: vec![filter("envoy.filters.network.http_connection_manager", any(names::HTTP_CONNECTION_MANAGER, &manager))],
         name: String::from("requests"),
         ..Default::default()
+    }
+}
+
+/// What requests pass. What each does is for each route to say; whoever does not know one is not to refuse the whole.
+pub(super) fn http_filters() -> Vec<HttpFilter> {
+    let filter = |name: &str, config, is_optional| HttpFilter {
+        name: name.to_owned(),
+        config_type: Some(HttpConfigType::TypedConfig(config)),
+        is_optional,
+    };
+    let rates = LocalRateLimit { stat_prefix: String::from("weft"), ..Default::default() };
+    vec![
+        filter(names::CORS_FILTER, any(names::CORS, &Cors {}), true),
+        filter(names::FAULT_FILTER, any(names::HTTP_FAULT, &HttpFault::default()), true),
+        filter(names::RATE_LIMIT_FILTER, any(names::LOCAL_RATE_LIMIT, &rates), true),
+        filter(names::SESSION_FILTER, any(names::SESSIONS, &StatefulSession::default()), true),
+        filter("envoy.filters.http.router", any(names::ROUTER, &Router {}), false),
+    ]
+}
+
+/// By which an Envoy finds out whether the chain for requests is meant.
+fn inspector() -> ListenerFilter {
+    ListenerFilter {
+        name: String::from("envoy.filters.listener.http_inspector"),
+        config_type: Some(ListenerConfigType::TypedConfig(any(names::HTTP_INSPECTOR, &HttpInspector {}))),
     }
 }
 

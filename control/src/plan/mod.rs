@@ -6,6 +6,7 @@ mod callers;
 mod cluster;
 mod connections;
 mod endpoints;
+mod grpc;
 mod kind;
 mod limits;
 mod listener;
@@ -63,6 +64,10 @@ pub(crate) fn resource(index: &Index, viewer: Option<&Key>, mesh: &Mesh, kind: K
             let callers = Callers::of(default_policy, &index.proofs(pod));
             listener::inbound(pod, index.ports_of(pod), &callers, &index.rate_limits_of(pod)).encode_to_vec()
         }
+        Kind::Listener if names::parse_grpc_target(name).is_some() => {
+            let target = Target::called(index, name).filter(|target| target.protocol().takes_requests())?;
+            grpc::listener(name, routes::configuration(index, viewer, &target.name(), &target)).encode_to_vec()
+        }
         Kind::Listener => {
             let target = Target::at(index, names::parse_address(name)?)?;
             listener::listener(name, &target, connections::chains(index, viewer, &target)).encode_to_vec()
@@ -77,16 +82,16 @@ pub(crate) fn resource(index: &Index, viewer: Option<&Key>, mesh: &Mesh, kind: K
 /// What the resource called `name` is made of: while that is not touched, the resource stays the same. `None` for names
 /// that nothing ever has.
 pub(crate) fn subject(viewer: Option<&Key>, kind: Kind, name: &str) -> Option<Subject> {
-    if kind == Kind::Listener {
-        return match name {
-            names::INBOUND => viewer.cloned().map(Subject::Pod),
-            _ => names::parse_address(name).map(|address| Subject::Address(address.ip())),
-        };
-    }
-    if let Some(address) = names::parse_pod_port(name) {
+    let address = match kind {
+        Kind::Listener if name == names::INBOUND => return viewer.cloned().map(Subject::Pod),
+        Kind::Listener => names::parse_address(name),
+        _ => names::parse_pod_port(name),
+    };
+    if let Some(address) = address {
         return Some(Subject::Address(address.ip()));
     }
-    let (name, namespace, _) = names::parse_service_port(name)?;
+    let parsed = if kind == Kind::Listener { names::parse_grpc_target(name) } else { names::parse_service_port(name) };
+    let (name, namespace, _) = parsed?;
     Some(Subject::Service(Key { namespace: namespace.to_owned(), name: name.to_owned() }))
 }
 

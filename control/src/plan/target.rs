@@ -26,7 +26,15 @@ impl<'a> Target<'a> {
         if let Some(address) = names::parse_pod_port(name) {
             return Self::pod(index, address);
         }
-        let (name, namespace, port) = names::parse_service_port(name)?;
+        Self::named(index, names::parse_service_port(name)?)
+    }
+
+    /// What a client of gRPC means by its target.
+    pub(super) fn called(index: &'a Index, target: &str) -> Option<Self> {
+        Self::named(index, names::parse_grpc_target(target)?)
+    }
+
+    fn named(index: &'a Index, (name, namespace, port): (&str, &str, u16)) -> Option<Self> {
         Self::port_of(index.service(&Key { namespace: namespace.to_owned(), name: name.to_owned() })?, port)
     }
 

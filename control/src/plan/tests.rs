@@ -166,9 +166,26 @@ fn a_proxy_is_told_how_often_its_own_ports_may_be_asked() {
 }
 
 #[test]
+fn a_target_of_grpc_is_a_listener_with_the_routes_of_whoever_asks() {
+    let mut index = shop(Protocol::Grpc);
+    let target = "cart.shop:80";
+    let asked = |index: &Index, namespace: &str| {
+        let found = resource(index, Some(&key_in(namespace, "caller")), &mesh(), Kind::Listener, target).unwrap();
+        Listener::decode(&*found.body.value).unwrap()
+    };
+    assert!(asked(&index, "shop").api_listener.is_some());
+    assert_eq!(asked(&index, "shop"), asked(&index, "other"));
+    assert_eq!(View::of(&index, Some(&key_in("other", "caller")), Kind::Listener, target), None);
+    index.apply(Object::Route(route("other", "theirs", &key("cart"), &key("gone"))));
+    assert_ne!(asked(&index, "shop"), asked(&index, "other"));
+    assert!(View::of(&index, Some(&key_in("other", "caller")), Kind::Listener, target).is_some());
+    assert!(resource(&shop(Protocol::Tcp), None, &mesh(), Kind::Listener, target).is_none(), "it takes no calls");
+}
+
+#[test]
 fn what_nobody_has_is_no_resource() {
     let index = shop(Protocol::Auto);
-    for name in ["address/10.96.0.5:81", "address/1.1.1.1:80", "address/x", "other"] {
+    for name in ["address/10.96.0.5:81", "address/1.1.1.1:80", "address/x", "other", "cart.shop:81", "gone.shop:80"] {
         assert!(resource(&index, None, &mesh(), Kind::Listener, name).is_none(), "{name}");
     }
     assert!(resource(&index, None, &mesh(), Kind::Cluster, "cart.shop.svc.cluster.local:81").is_none());
@@ -241,6 +258,7 @@ fn every_question() -> Vec<(Kind, String, Option<Key>)> {
     for name in ["a", "b", "cart"] {
         questions.push((Kind::Listener, names::INBOUND.to_owned(), Some(key(name))));
         questions.push((Kind::Route, names::service_port(name, "shop", 80), Some(key_in("other", "caller"))));
+        questions.push((Kind::Listener, format!("{name}.shop:80"), Some(key_in("other", "caller"))));
         for kind in [Kind::Route, Kind::Cluster, Kind::Endpoints] {
             questions.push((kind, names::service_port(name, "shop", 80), None));
             questions.extend(addresses.iter().map(|address| (kind, format!("pod/{address}:8080"), None)));

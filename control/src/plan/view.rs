@@ -18,7 +18,10 @@ impl View {
     /// From where `viewer` looks at the resource called `name`; `None` when that looks the same from everywhere else.
     pub(crate) fn of(index: &Index, viewer: Option<&Key>, kind: Kind, name: &str) -> Option<Self> {
         let target = match kind {
-            Kind::Listener => Target::at(index, names::parse_address(name)?),
+            Kind::Listener => match names::parse_address(name) {
+                Some(address) => Target::at(index, address),
+                None => Target::called(index, name),
+            },
             Kind::Route | Kind::Cluster | Kind::Endpoints => Target::behind(index, name),
         };
         let Some(Target::Service(service, port)) = target else { return None };

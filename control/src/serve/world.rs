@@ -34,6 +34,8 @@ struct Subscription {
     /// How many resources it held.
     count: usize,
     last_nonce: String,
+    /// Whether the client has said of the last answer what it thinks of it.
+    answered: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -95,6 +97,7 @@ impl Conversation for Session {
                 self.nonce += 1;
                 response.nonce = self.nonce.to_string();
                 subscription.last_nonce.clone_from(&response.nonce);
+                subscription.answered = false;
                 responses.push((kind, response));
             }
         }
@@ -116,7 +119,7 @@ impl Subscription {
         if !request.response_nonce.is_empty() && request.response_nonce != self.last_nonce {
             return;
         }
-        let names: BTreeSet<String> = request.resource_names.into_iter().collect();
+        let names: BTreeSet<String> = request.resource_names.iter().cloned().collect();
         // Naming nothing means everything, unless something was named before: then it means nothing any more.
         let by_naming_none = names.is_empty() && kind.has_wildcard() && !matches!(self.wanted, Wanted::Names(..));
         let wanted = if by_naming_none || names.contains("*") {
@@ -125,7 +128,10 @@ impl Subscription {
             let made_of = names.iter().filter_map(|name| plan::subject(viewer, kind, name)).collect();
             Wanted::Names(names, made_of)
         };
-        if wanted != self.wanted {
+        // Whoever has acknowledged an answer and comes with the same words once more has forgotten it: an Envoy does, of the endpoints of a
+        // cluster that has changed, and keeps the old cluster until it hears them again.
+        let again = std::mem::replace(&mut self.answered, !request.response_nonce.is_empty()) && request.error_detail.is_none();
+        if wanted != self.wanted || again {
             self.wanted = wanted;
             self.sent = None;
             self.due = true;
@@ -198,6 +204,21 @@ mod tests {
         session.touched(&touched(&["a"]));
         let second = session.flush(&shelf(&[("a", "2")]))[0].1.clone();
         assert_ne!(first.version_info, second.version_info);
+    }
+
+    #[test]
+    fn who_asks_again_after_he_has_acknowledged_is_answered_again() {
+        let mut session = session();
+        session.heard(ask(Kind::Endpoints, &["a"], ""));
+        let shelf = shelf(&[("a", "1")]);
+        let first = session.flush(&shelf)[0].1.clone();
+        session.heard(ask(Kind::Endpoints, &["a"], &first.nonce));
+        assert!(session.flush(&shelf).is_empty());
+        session.heard(ask(Kind::Endpoints, &["a"], &first.nonce));
+        let second = session.flush(&shelf)[0].1.clone();
+        assert_eq!((&first.version_info, &first.resources), (&second.version_info, &second.resources));
+        session.heard(ask(Kind::Endpoints, &["a"], &second.nonce));
+        assert!(session.flush(&shelf).is_empty());
     }
 
     #[test]

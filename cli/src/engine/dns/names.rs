@@ -17,7 +17,7 @@ use crate::engine::{
     addresses::Services,
     manifest::Key,
     table::{Pod, Table},
-    workload::port_of,
+    workload::{Companion, port_of},
 };
 
 /// The cluster's domain, without dots around it.
@@ -63,7 +63,7 @@ impl Names {
     /// Names of everything there is.
     pub(crate) fn new(services: &BTreeMap<Key, Service>, virtual_addresses: &Services, pods: &Table) -> Self {
         let mut names = Self::default();
-        let outsiders = pods.values().filter(|pod| !pod.meshed);
+        let outsiders = pods.values().filter(|pod| pod.companion != Companion::Sidecar);
         names.outsiders = outsiders.flat_map(|pod| pod.addresses.iter().copied()).collect();
         for (key, service) in services {
             let selected: Vec<(&Key, &Pod)> = pods
@@ -160,7 +160,7 @@ mod tests {
                 service_account: String::new(),
                 ports: Vec::new(),
                 addresses: vec![address.parse().unwrap()],
-                meshed,
+                companion: if meshed { Companion::Sidecar } else { Companion::Nobody },
                 token: None,
                 ready,
                 leaving: None,

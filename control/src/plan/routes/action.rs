@@ -10,7 +10,7 @@ use wire::{
                 DirectResponseAction, RedirectAction, RouteAction, WeightedCluster,
                 redirect_action::{PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier},
                 route,
-                route_action::{ClusterSpecifier, HashPolicy, RequestMirrorPolicy},
+                route_action::{ClusterNotFoundResponseCode, ClusterSpecifier, HashPolicy, RequestMirrorPolicy},
                 weighted_cluster::ClusterWeight,
             },
         },
@@ -29,8 +29,8 @@ use super::{
 use crate::index::{
     Index, Service, ServicePort,
     routes::{
-        Action, Backend, Forward, HeaderChanges, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite, Route, Rule,
-        Session,
+        Action, Backend, Forward, HeaderChanges, Match, Mirror, PathChange, PathMatch, Redirect, Reference, Rewrite, Route,
+        RouteKind, Rule, Session,
     },
     traffic::Said,
 };
@@ -69,6 +69,7 @@ impl Compiler<'_> {
         let mut action = RouteAction {
             cluster_specifier: Some(to),
             host_rewrite_literal: host.clone().unwrap_or_default(),
+            cluster_not_found_response_code: nobodys_answer(route.kind).into(),
             request_mirror_policies: mirrors.iter().filter_map(|mirror| self.mirror(route, mirror)).collect(),
             hash_policy: self.hash_policy(route, backends),
             ..Default::default()
@@ -147,6 +148,14 @@ impl Compiler<'_> {
             }),
             scheme_rewrite_specifier: scheme.clone().map(SchemeRewriteSpecifier::SchemeRedirect),
         }
+    }
+}
+
+/// What an Envoy answers for the share of a backend that is none: to a call of gRPC it says 503 as UNAVAILABLE, and 500 as UNKNOWN.
+fn nobodys_answer(kind: RouteKind) -> ClusterNotFoundResponseCode {
+    match kind {
+        RouteKind::Grpc => ClusterNotFoundResponseCode::ServiceUnavailable,
+        RouteKind::Http | RouteKind::Tls | RouteKind::Tcp => ClusterNotFoundResponseCode::InternalServerError,
     }
 }
 
