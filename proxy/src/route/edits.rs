@@ -2,7 +2,7 @@
 
 use http::{
     HeaderMap, HeaderValue, Request, Uri,
-    header::{Entry, HOST, SET_COOKIE},
+    header::{HOST, SET_COOKIE},
     uri::{InvalidUri, PathAndQuery},
 };
 
@@ -60,11 +60,11 @@ fn put(changes: &HeaderChanges, headers: &mut HeaderMap) {
     }
     for (put, name, value) in &changes.put {
         let value = value.clone();
-        match (put, headers.entry(name)) {
-            (Put::Beside, Entry::Occupied(mut there)) => there.append(value),
-            (Put::Instead | Put::IfPresent, Entry::Occupied(mut there)) => drop(there.insert_mult(value)),
-            (Put::Beside | Put::Instead | Put::IfAbsent, Entry::Vacant(none)) => drop(none.insert(value)),
-            (Put::IfAbsent, Entry::Occupied(_)) | (Put::IfPresent, Entry::Vacant(_)) => {}
+        // By name each time: an entry's `insert_mult` panics where a header has three values (http 1.5.0).
+        match (put, headers.contains_key(name)) {
+            (Put::Beside, _) => drop(headers.append(name, value)),
+            (Put::Instead, _) | (Put::IfAbsent, false) | (Put::IfPresent, true) => drop(headers.insert(name, value)),
+            (Put::IfAbsent, true) | (Put::IfPresent, false) => {}
         }
     }
 }
@@ -104,7 +104,7 @@ mod tests {
 
     fn changed(changes: &HeaderChanges) -> Vec<(String, String)> {
         let mut headers = HeaderMap::new();
-        for (name, value) in [("x-a", "1"), ("x-a", "2"), ("x-b", "1")] {
+        for (name, value) in [("x-a", "1"), ("x-a", "2"), ("x-a", "3"), ("x-b", "1")] {
             headers.append(name, HeaderValue::from_static(value));
         }
         put(changes, &mut headers);
@@ -122,14 +122,14 @@ mod tests {
     fn headers_are_removed_and_then_put() {
         let value = HeaderValue::from_static("new");
         for (put, name, expected) in [
-            (Put::Beside, "x-a", &[("x-a", "1"), ("x-a", "2"), ("x-a", "new")][..]),
-            (Put::Beside, "x-b", &[("x-a", "1"), ("x-a", "2"), ("x-b", "new")]),
+            (Put::Beside, "x-a", &[("x-a", "1"), ("x-a", "2"), ("x-a", "3"), ("x-a", "new")][..]),
+            (Put::Beside, "x-b", &[("x-a", "1"), ("x-a", "2"), ("x-a", "3"), ("x-b", "new")]),
             (Put::Instead, "x-a", &[("x-a", "new")]),
-            (Put::Instead, "x-c", &[("x-a", "1"), ("x-a", "2"), ("x-c", "new")]),
-            (Put::IfAbsent, "x-a", &[("x-a", "1"), ("x-a", "2")]),
-            (Put::IfAbsent, "x-b", &[("x-a", "1"), ("x-a", "2"), ("x-b", "new")]),
+            (Put::Instead, "x-c", &[("x-a", "1"), ("x-a", "2"), ("x-a", "3"), ("x-c", "new")]),
+            (Put::IfAbsent, "x-a", &[("x-a", "1"), ("x-a", "2"), ("x-a", "3")]),
+            (Put::IfAbsent, "x-b", &[("x-a", "1"), ("x-a", "2"), ("x-a", "3"), ("x-b", "new")]),
             (Put::IfPresent, "x-a", &[("x-a", "new")]),
-            (Put::IfPresent, "x-b", &[("x-a", "1"), ("x-a", "2")]),
+            (Put::IfPresent, "x-b", &[("x-a", "1"), ("x-a", "2"), ("x-a", "3")]),
         ] {
             let changes =
                 HeaderChanges { remove: vec!["x-b".parse().unwrap()], put: vec![(put, name.parse().unwrap(), value.clone())] };
