@@ -11,7 +11,7 @@ use crate::{
             Rewrite, RouteKind, Rule,
         },
     },
-    manifest::routes::{self, BackendReference, ConnectionRule, Filter, GrpcRule, HeaderModifier, PathModifier},
+    manifest::routes::{self, BackendReference, ConnectionRule, Filter, GrpcRule, Header, HeaderModifier, PathModifier},
 };
 
 /// A backend gets at most so many shares of the requests. Source: `BackendRef.weight`.
@@ -156,24 +156,30 @@ impl Reading<'_> {
 
     fn headers(&mut self, changes: &mut HeaderChanges, said: Option<&HeaderModifier>, field: &str) {
         let Some(HeaderModifier { set, add, remove }) = said else { return };
-        let mut name = |name: &str| {
-            match matches::header_name(name) {
-                Ok(name) if name == "host" => Err(String::from("the host is for URLRewrite to change")),
-                read => read,
+        changes.set.extend(self.header_fields(set, field));
+        changes.add.extend(self.header_fields(add, field));
+        changes.remove.extend(remove.iter().filter_map(|name| self.header_name(name, field)));
+    }
+
+    /// Of several with one name the first counts.
+    fn header_fields(&mut self, said: &[Header], field: &str) -> Vec<(String, String)> {
+        let mut read: Vec<(String, String)> = Vec::new();
+        for Header { name, value } in said {
+            if HeaderValue::from_str(value).is_err() {
+                self.wrong(field.to_owned(), format!("`{value}` is not the value of a header field"));
             }
-            .map_err(|what| self.mistakes.push(Mistake { field: field.to_owned(), what }))
-            .ok()
-        };
-        let mut names: Vec<Option<String>> = Vec::new();
-        names.extend(set.iter().chain(add).map(|header| name(&header.name)));
-        changes.remove.extend(remove.iter().filter_map(|removed| name(removed)));
-        for (number, (header, name)) in set.iter().chain(add).zip(names).enumerate() {
-            if HeaderValue::from_str(&header.value).is_err() {
-                self.wrong(field.to_owned(), format!("`{}` is not the value of a header field", header.value));
-            }
-            let changed = if number < set.len() { &mut changes.set } else { &mut changes.add };
-            changed.extend(name.map(|name| (name, header.value.clone())));
+            let name = self.header_name(name, field).filter(|name| !read.iter().any(|(known, _)| known == name));
+            read.extend(name.map(|name| (name, value.clone())));
         }
+        read
+    }
+
+    fn header_name(&mut self, name: &str, field: &str) -> Option<String> {
+        let read = match matches::header_name(name) {
+            Ok(name) if name == "host" => Err(String::from("the host is for URLRewrite to change")),
+            read => read,
+        };
+        read.map_err(|what| self.wrong(field.to_owned(), what)).ok()
     }
 
     fn mirror(&mut self, filter: &Filter, field: &str) -> Option<Mirror> {

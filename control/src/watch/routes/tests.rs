@@ -274,3 +274,12 @@ fn a_grant_is_of_services_to_routes() {
     assert_eq!((one.from, one.to, one.to_all), (vec![(RouteKind::Http, "shop".to_owned())], vec!["stock".to_owned()], false));
     assert!(read(json!({ "to": [{ "group": "", "kind": "Service" }] })).to_all);
 }
+
+#[test]
+fn of_several_changes_of_one_field_the_first_counts() {
+    let fields = json!([{ "name": "X-A", "value": "1" }, { "name": "x-a", "value": "2" }, { "name": "b", "value": "3" }]);
+    let said = json!({ "type": "RequestHeaderModifier", "requestHeaderModifier": { "set": fields, "add": fields } });
+    let read = rule(json!({ "filters": [said] })).request;
+    let first = [("x-a".to_owned(), "1".to_owned()), ("b".to_owned(), "3".to_owned())];
+    assert_eq!((&read.set[..], &read.add[..]), (&first[..], &first[..]));
+}
