@@ -24,7 +24,7 @@
 //! the redirect rules are there; `events` hears what happened; `admin`
 //! answers operators, and `probe` asks the app what a kubelet would.
 //! `agent` is what stands in for a sidecar where an app follows xDS itself; nothing of the corridor is in it.
-//! `measured` opens the pure rooms for `proxy/benches`.
+//! `measured` opens the pure rooms for `proxy/benches`, and to whoever holds what they decide against another opinion.
 //! Traffic runs on single-threaded workers (`worker`), everything else on a runtime of its own (`start`).
 
 mod accept;

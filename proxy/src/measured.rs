@@ -1,6 +1,9 @@
-//! The pure rooms, opened for the stopwatch of `proxy/benches`. Nothing else calls this.
+//! The pure rooms, opened for the stopwatch of `proxy/benches`, and to whoever holds what they decide against another opinion
+//! (`cli/tests`). Nothing else calls this.
 //!
 //! Each type here is a question as a room would be asked it, with all that the question needs made beforehand.
+
+mod fate;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -27,6 +30,8 @@ use crate::{
         self, Admits, Answer, Cluster, Destination, Endpoint, Match, PathMatch, Protocol, Reader, Route, RouteTable, Snapshot,
     },
 };
+
+pub use fate::{Fate, Forwarded, Sidecar};
 
 /// Which endpoint now?
 #[derive(Debug)]

@@ -4,9 +4,9 @@ use std::fmt;
 
 /// Something that means nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mistake {
-    pub(super) field: String,
-    pub(super) what: String,
+pub(crate) struct Mistake {
+    pub(crate) field: String,
+    pub(crate) what: String,
 }
 
 impl fmt::Display for Mistake {

@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use cluster::watch as cluster;
 pub(crate) use files::watch as folder;
+pub(crate) use routes::{grant, http_route};
 pub use translate::mistakes;
 
 /// Ends when the source is not followed any more, which only a defect of ours can bring about.

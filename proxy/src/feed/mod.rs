@@ -17,6 +17,8 @@ mod routes;
 mod sessions;
 mod stream;
 mod translate;
+mod whole;
 
 pub use file::{Listener, answer_unknown, load};
 pub use stream::{Given, follow};
+pub use whole::snapshot;

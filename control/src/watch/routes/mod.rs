@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What the `spec` of an `HTTPRoute` says, and what in it means nothing.
-pub(super) fn http_route(key: Key, made: i64, spec: &HttpRouteSpec) -> (Route, Vec<Mistake>) {
+pub(crate) fn http_route(key: Key, made: i64, spec: &HttpRouteSpec) -> (Route, Vec<Mistake>) {
     // Source: the default of `rules`.
     let everything = [routes::Rule::default()];
     let rules = if spec.rules.is_empty() { &everything[..] } else { &spec.rules };
@@ -80,7 +80,7 @@ fn parent(namespace: &str, said: &ParentReference) -> Option<Parent> {
 }
 
 /// What `spec` grants to routes, of services.
-pub(super) fn grant(key: Key, spec: &ReferenceGrantSpec) -> Grant {
+pub(crate) fn grant(key: Key, spec: &ReferenceGrantSpec) -> Grant {
     let from = spec.from.iter().filter(|from| from.group == GROUP).filter_map(|from| {
         let kind = RouteKind::ALL.into_iter().find(|kind| kind.word() == from.kind)?;
         Some((kind, from.namespace.clone()))
