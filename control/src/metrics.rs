@@ -168,10 +168,10 @@ impl Metrics {
             ("EndpointSlice", sizes.slices),
             ("Pod", sizes.pods),
             ("PeerAuthentication", sizes.policies),
-            ("TrafficPolicy", sizes.traffic_policies),
         ];
         let routes = sizes.routes.into_iter().map(|(kind, size)| (kind.word(), size));
-        for (kind, size) in others.into_iter().chain(routes) {
+        let traffic = sizes.traffic_policies.into_iter().map(|(kind, size)| (kind.word(), size));
+        for (kind, size) in others.into_iter().chain(routes).chain(traffic) {
             self.objects.get_or_create_owned(&ObjectKind { kind }).set(signed(size));
         }
         ::admin::metrics(&self.registry.lock().unwrap_or_else(PoisonError::into_inner), question)

@@ -91,6 +91,7 @@ impl Reading<'_> {
             ("Service", "v1") => self.service(document),
             ("Workload", "weft.dev/v1alpha1") => self.workload(document),
             ("PeerAuthentication" | "TrafficPolicy", "weft.dev/v1alpha1")
+            | ("XBackendTrafficPolicy", "gateway.networking.x-k8s.io/v1alpha1")
             | ("HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute", "gateway.networking.k8s.io/v1")
             | ("TLSRoute", "gateway.networking.k8s.io/v1alpha3" | "gateway.networking.k8s.io/v1alpha2")
             | ("TCPRoute", "gateway.networking.k8s.io/v1alpha2")
@@ -100,8 +101,9 @@ impl Reading<'_> {
             ("HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" | "ReferenceGrant", _) => {
                 self.wrong_version(document, "gateway.networking.k8s.io/v1")
             }
+            ("XBackendTrafficPolicy", _) => self.wrong_version(document, "gateway.networking.x-k8s.io/v1alpha1"),
             (kind, _) => {
-                let hint = "a local mesh knows Service, Workload, PeerAuthentication, TrafficPolicy, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute and ReferenceGrant";
+                let hint = "a local mesh knows Service, Workload, PeerAuthentication, TrafficPolicy, XBackendTrafficPolicy, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute and ReferenceGrant";
                 self.problems.push(document.wrong("kind", format!("`{kind}` is unknown here"), Some(hint)));
             }
         }

@@ -99,6 +99,7 @@ struct ParentView {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TrafficPolicyView {
+    kind: &'static str,
     name: String,
     namespace: String,
     targets: Vec<TargetView>,
@@ -201,6 +202,7 @@ fn traffic_policy(index: &Index, policy: &TrafficPolicy) -> TrafficPolicyView {
         conditions: viewed(plan::traffic::conditions(index, policy, target)),
     };
     TrafficPolicyView {
+        kind: policy.kind.word(),
         name: policy.key.name.clone(),
         namespace: policy.key.namespace.clone(),
         targets: policy.targets.iter().map(target).collect(),

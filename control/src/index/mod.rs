@@ -27,7 +27,7 @@ pub(crate) use policy::DefaultPolicy;
 pub(crate) use protocol::Protocol;
 use routes::{Route, RouteId, RouteKind, Routes};
 pub(crate) use subject::{Subject, Touched};
-use traffic::{Attached, RateLimit, Said, TrafficPolicies, TrafficPolicy, Zones};
+use traffic::{Attached, PolicyId, PolicyKind, RateLimit, Said, TrafficPolicies, TrafficPolicy, Zones};
 
 /// The cluster as it was last heard of.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ pub(crate) struct Sizes {
     pub(crate) pods: usize,
     pub(crate) policies: usize,
     pub(crate) routes: BTreeMap<RouteKind, usize>,
-    pub(crate) traffic_policies: usize,
+    pub(crate) traffic_policies: BTreeMap<PolicyKind, usize>,
 }
 
 impl Index {
@@ -90,7 +90,7 @@ impl Index {
             Object::PeerAuthentication(found) if self.peer_authentications.get(&found.key) == Some(&found) => Touched::new(),
             Object::Route(route) if self.routes.get(&route.id()) == Some(&route) => Touched::new(),
             Object::ReferenceGrant(grant) if self.routes.grant(&grant.key) == Some(&grant) => Touched::new(),
-            Object::TrafficPolicy(policy) if self.traffic_policies.get(&policy.key) == Some(&*policy) => Touched::new(),
+            Object::TrafficPolicy(policy) if self.traffic_policies.get(&policy.id()) == Some(&*policy) => Touched::new(),
             Object::Service(service) => self.put_service(service),
             Object::Slice(slice) => self.put_slice(slice),
             Object::Pod(pod) => self.put_pod(pod),
@@ -126,7 +126,7 @@ impl Index {
                 let touched = self.routes.remove_grant(key);
                 self.with_addresses(touched)
             }
-            Kind::TrafficPolicy => self.delete_traffic_policy(key),
+            Kind::TrafficPolicy(kind) => self.delete_traffic_policy(&(*kind, key.clone())),
         }
     }
 
@@ -319,8 +319,8 @@ impl Index {
         touched
     }
 
-    fn delete_traffic_policy(&mut self, key: &Key) -> Touched {
-        let Some(policy) = self.traffic_policies.remove(key) else { return Touched::new() };
+    fn delete_traffic_policy(&mut self, id: &PolicyId) -> Touched {
+        let Some(policy) = self.traffic_policies.remove(id) else { return Touched::new() };
         self.seen_through_traffic_policy(&policy)
     }
 
@@ -444,9 +444,9 @@ impl Index {
         self.traffic_policies.all()
     }
 
-    /// The traffic policy that counts of those that are attached to `target`.
-    pub(crate) fn traffic_policy_at(&self, target: &Attached) -> Option<&TrafficPolicy> {
-        self.traffic_policies.at(target)
+    /// The traffic policy that counts of those of a kind that are attached to `target`.
+    pub(crate) fn traffic_policy_at(&self, kind: PolicyKind, target: &Attached) -> Option<&TrafficPolicy> {
+        self.traffic_policies.at(kind, target)
     }
 
     /// What traffic policies say of a service's port.
@@ -520,7 +520,7 @@ impl Index {
             pods: self.pods.len(),
             policies: self.peer_authentications.len(),
             routes: self.routes.sizes(),
-            traffic_policies: self.traffic_policies.len(),
+            traffic_policies: self.traffic_policies.sizes(),
         }
     }
 }

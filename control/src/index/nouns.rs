@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 use super::{
     DefaultPolicy, PeerAuthentication, Protocol,
     routes::{Grant, Route, RouteKind},
-    traffic::TrafficPolicy,
+    traffic::{PolicyKind, TrafficPolicy},
 };
 
 /// Namespace and name.
@@ -46,7 +46,7 @@ pub(crate) enum Kind {
     PeerAuthentication,
     Route(RouteKind),
     ReferenceGrant,
-    TrafficPolicy,
+    TrafficPolicy(PolicyKind),
 }
 
 /// What tells an object from all others.
@@ -63,7 +63,7 @@ impl Object {
             Self::PeerAuthentication(found) => (Kind::PeerAuthentication, found.key.clone()),
             Self::Route(route) => (Kind::Route(route.kind), route.key.clone()),
             Self::ReferenceGrant(grant) => (Kind::ReferenceGrant, grant.key.clone()),
-            Self::TrafficPolicy(policy) => (Kind::TrafficPolicy, policy.key.clone()),
+            Self::TrafficPolicy(policy) => (Kind::TrafficPolicy(policy.kind), policy.key.clone()),
         }
     }
 }

@@ -55,6 +55,73 @@ pub struct TrafficPolicySpec {
     pub rate_limits: Vec<RateLimit>,
 }
 
+/// Group of [`BackendTrafficPolicy`], and its version.
+pub const BACKEND_GROUP: &str = "gateway.networking.x-k8s.io";
+/// See [`BACKEND_GROUP`].
+pub const BACKEND_VERSION: &str = "v1alpha1";
+
+/// `XBackendTrafficPolicy`: what the Gateway API says of the same, as a trial. Source: GEP-3388. Read leniently: it is not ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendTrafficPolicy {
+    /// Name and namespace.
+    pub metadata: Metadata,
+    /// What is said.
+    #[serde(default)]
+    pub spec: BackendTrafficPolicySpec,
+}
+
+/// Its `spec`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BackendTrafficPolicySpec {
+    /// The Services that it is about.
+    pub target_refs: Vec<BackendTarget>,
+    /// How many further tries there may be.
+    pub retry_constraint: Option<RetryConstraint>,
+}
+
+/// A Service of the policy's own namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BackendTarget {
+    /// Group of its kind.
+    pub group: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// How many further tries there may be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RetryConstraint {
+    /// In proportion to requests.
+    pub budget: Option<Budget>,
+    /// In any case.
+    pub min_retry_rate: Option<RequestRate>,
+}
+
+/// Further tries in proportion to requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Budget {
+    /// Of a hundred requests; 20 when absent.
+    pub percent: Option<u32>,
+    /// What requests are counted over; 10 s when absent.
+    pub interval: Option<String>,
+}
+
+/// So many in so long.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RequestRate {
+    /// So many; 10 when absent.
+    pub count: Option<u32>,
+    /// In so long; 1 s when absent.
+    pub interval: Option<String>,
+}
+
 /// A Service or a route of the policy's own namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

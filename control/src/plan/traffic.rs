@@ -10,7 +10,7 @@ use crate::index::{
 /// What is true of `policy` at one of its targets.
 pub(crate) fn conditions(index: &Index, policy: &TrafficPolicy, target: &Attached) -> Vec<Condition> {
     let condition = |kind, holds, reason, message| Condition { kind, holds, reason, message };
-    let winner = || index.traffic_policy_at(target).filter(|winner| winner.key != policy.key);
+    let winner = || index.traffic_policy_at(policy.kind, target).filter(|winner| winner.key != policy.key);
     let says_nothing = policy.said == Said::default();
     let mistakes = || policy.mistakes.join("; ");
     let mut conditions = Vec::new();
@@ -19,7 +19,8 @@ pub(crate) fn conditions(index: &Index, policy: &TrafficPolicy, target: &Attache
     } else if says_nothing && !policy.mistakes.is_empty() {
         conditions.push(condition("Accepted", false, "Invalid", mistakes()));
     } else if let Some(winner) = winner() {
-        let message = format!("TrafficPolicy {} is for it, and older or of a name that comes first", winner.key);
+        let kind = winner.kind.word();
+        let message = format!("{kind} {} is for it, and older or of a name that comes first", winner.key);
         conditions.push(condition("Accepted", false, "Conflicted", message));
     } else {
         conditions.push(condition("Accepted", true, "Accepted", String::new()));

@@ -279,6 +279,16 @@ mod tests {
     }
 
     #[test]
+    fn the_policy_of_the_gateway_api_is_one_more() {
+        let mut place = Place::new();
+        let policy = "apiVersion: gateway.networking.x-k8s.io/v1alpha1\nkind: XBackendTrafficPolicy\nmetadata: {name: p}\nspec:\n  targetRefs: [{group: '', kind: Service, name: a}]\n  retryConstraint: {budget: {percent: 5}}\n";
+        place.write("p.yaml", policy);
+        let ours = "apiVersion: weft.dev/v1alpha1\nkind: TrafficPolicy\nmetadata: {name: p}\nspec: {targetRefs: [{kind: Service, name: a}]}\n";
+        place.write("q.yaml", ours);
+        assert_eq!(place.look(), (names(&["+p", "+p"]), 0), "two kinds, and no name twice");
+    }
+
+    #[test]
     fn a_mistake_in_a_route_is_told_with_its_line_and_the_route_stays_as_it_was() {
         let mut place = Place::new();
         let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\nspec:\n  rules:\n  - matches:\n    - path:\n        value: /a\n";

@@ -13,7 +13,7 @@ use crate::{
         },
         policies::PeerAuthentication,
         routes::{ConnectionRoute, GROUP, GrpcRoute, HttpRoute, ReferenceGrant},
-        traffic::TrafficPolicy,
+        traffic::{BACKEND_GROUP, BackendTrafficPolicy, TrafficPolicy},
     },
 };
 
@@ -51,6 +51,12 @@ pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>
         "TrafficPolicy" => {
             let found: TrafficPolicy = document.parse()?;
             let (read, mistakes) = traffic::policy(key(&found.metadata), 0, &found.spec);
+            without(mistakes, document)?;
+            Some(Object::TrafficPolicy(Box::new(read)))
+        }
+        "XBackendTrafficPolicy" if document.api_version.starts_with(BACKEND_GROUP) => {
+            let found: BackendTrafficPolicy = document.parse()?;
+            let (read, mistakes) = traffic::backend_policy(key(&found.metadata), 0, &found.spec);
             without(mistakes, document)?;
             Some(Object::TrafficPolicy(Box::new(read)))
         }

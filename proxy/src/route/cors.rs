@@ -35,8 +35,8 @@ pub(super) fn preflight(cors: &Cors, asked: Asked<'_>) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     if let Some(granted) = grant(cors, asked.headers) {
         granted.introduce(&mut headers);
-        list(&mut headers, ACCESS_CONTROL_ALLOW_METHODS, cors, &cors.methods, || Some(method.clone()));
-        let wanted = || asked.headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+        list(&mut headers, ACCESS_CONTROL_ALLOW_METHODS, cors, &cors.methods, |_| Some(method.clone()));
+        let wanted = |_: &HeaderMap| asked.headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
         list(&mut headers, ACCESS_CONTROL_ALLOW_HEADERS, cors, &cors.headers, wanted);
         headers.insert(ACCESS_CONTROL_MAX_AGE, cors.max_age.clone());
     }
@@ -56,11 +56,13 @@ pub(super) fn grant<'a>(cors: &'a Cors, headers: &HeaderMap) -> Option<Granted<'
 impl Granted<'_> {
     /// Tells it in an answer.
     pub(super) fn answer(&self, headers: &mut HeaderMap) {
-        let names = || HeaderValue::from_str(&headers.keys().map(HeaderName::as_str).collect::<Vec<_>>().join(", ")).ok();
+        let names = |headers: &HeaderMap| {
+            let names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+            HeaderValue::from_str(&names.join(", ")).ok()
+        };
         // Before there are fields of ours among them.
-        let all = if self.cors.credentials { names() } else { None };
+        list(headers, ACCESS_CONTROL_EXPOSE_HEADERS, self.cors, &self.cors.exposed, names);
         self.introduce(headers);
-        list(headers, ACCESS_CONTROL_EXPOSE_HEADERS, self.cors, &self.cors.exposed, || all);
     }
 
     fn introduce(&self, headers: &mut HeaderMap) {
@@ -77,10 +79,16 @@ impl Granted<'_> {
 }
 
 /// With credentials an asterisk means nothing to browsers: what it stands for is `all`.
-fn list(headers: &mut HeaderMap, name: HeaderName, cors: &Cors, listed: &Listed, all: impl FnOnce() -> Option<HeaderValue>) {
+fn list(
+    headers: &mut HeaderMap,
+    name: HeaderName,
+    cors: &Cors,
+    listed: &Listed,
+    all: impl FnOnce(&HeaderMap) -> Option<HeaderValue>,
+) {
     let value = match listed {
         Listed::Nothing => None,
-        Listed::Any if cors.credentials => all(),
+        Listed::Any if cors.credentials => all(headers),
         Listed::Any => Some(ANY),
         Listed::These(these) => Some(these.clone()),
     };

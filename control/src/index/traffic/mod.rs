@@ -1,4 +1,4 @@
-//! How requests to services are carried, as far as somebody says it: `TrafficPolicy`s.
+//! How requests to services are carried, as far as somebody says it: `TrafficPolicy`s, and what the Gateway API has for a part of it.
 //!
 //! A policy is attached to services or routes of its own namespace. Of several that are attached to the same, the older counts
 //! whole, and of two as old the one whose name comes first. What is said of a rule counts more than what is said of its route,
@@ -10,43 +10,47 @@ mod nouns;
 use std::collections::BTreeMap;
 
 pub(crate) use nouns::{
-    Abort, Attached, Backoff, Balancer, By, FailureShare, Faults, GrpcCode, HashOn, Hedging, Limits, Outliers, Queue, RateLimit,
-    Retries, RetryBudget, RetryOn, Said, Timeouts, TrafficPolicy, Zones,
+    Abort, Attached, Backoff, Balancer, By, FailureShare, Faults, GrpcCode, HashOn, Hedging, Limits, Outliers, PolicyId,
+    PolicyKind, Queue, RateLimit, Retries, RetryBudget, RetryOn, Said, Timeouts, TrafficPolicy, Zones,
 };
 
 use super::{Key, Service, ServicePort, routes::RouteId};
 
 /// All there are.
 #[derive(Debug, Default)]
-pub(super) struct TrafficPolicies(BTreeMap<Key, TrafficPolicy>);
+pub(super) struct TrafficPolicies(BTreeMap<PolicyId, TrafficPolicy>);
 
 impl TrafficPolicies {
-    pub(super) fn get(&self, key: &Key) -> Option<&TrafficPolicy> {
-        self.0.get(key)
+    pub(super) fn get(&self, id: &PolicyId) -> Option<&TrafficPolicy> {
+        self.0.get(id)
     }
 
     pub(super) fn insert(&mut self, new: TrafficPolicy) -> Option<TrafficPolicy> {
-        self.0.insert(new.key.clone(), new)
+        self.0.insert(new.id(), new)
     }
 
-    pub(super) fn remove(&mut self, key: &Key) -> Option<TrafficPolicy> {
-        self.0.remove(key)
+    pub(super) fn remove(&mut self, id: &PolicyId) -> Option<TrafficPolicy> {
+        self.0.remove(id)
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &TrafficPolicy> {
         self.0.values()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
+    /// How many there are of each kind.
+    pub(super) fn sizes(&self) -> BTreeMap<PolicyKind, usize> {
+        PolicyKind::ALL.map(|kind| (kind, self.0.keys().filter(|(known, _)| *known == kind).count())).into()
     }
 
-    /// The one that counts of those that are attached to `target`.
-    pub(super) fn at(&self, target: &Attached) -> Option<&TrafficPolicy> {
+    /// The one that counts of those of a kind that are attached to `target`.
+    pub(super) fn at(&self, kind: PolicyKind, target: &Attached) -> Option<&TrafficPolicy> {
         let namespace = target.key().namespace.as_str();
-        let first = Key { namespace: namespace.to_owned(), name: String::new() };
-        let there = self.0.range(first..).map(|(_, policy)| policy).take_while(|policy| policy.key.namespace == namespace);
-        there.filter(|policy| policy.targets.contains(target)).min_by_key(|policy| (policy.made, &policy.key.name))
+        let first = (kind, Key { namespace: namespace.to_owned(), name: String::new() });
+        let there = self.0.range(first..).take_while(|((known, key), _)| *known == kind && key.namespace == namespace);
+        there
+            .map(|(_, policy)| policy)
+            .filter(|policy| policy.targets.contains(target))
+            .min_by_key(|policy| (policy.made, &policy.key.name))
     }
 
     /// What is said of a service's port.
@@ -65,7 +69,11 @@ impl TrafficPolicies {
     }
 
     fn said(&self, target: Attached) -> Said {
-        let Some(policy) = self.at(&target) else { return Said::default() };
+        PolicyKind::ALL.map(|kind| self.said_by(kind, &target)).into_iter().fold(Said::default(), Said::or)
+    }
+
+    fn said_by(&self, kind: PolicyKind, target: &Attached) -> Said {
+        let Some(policy) = self.at(kind, target) else { return Said::default() };
         let mut said = policy.said.clone();
         for (number, limit) in said.rate_limits.iter_mut().enumerate() {
             limit.name = format!("{} {number} {target}", policy.key);

@@ -7,6 +7,7 @@ use super::super::{Key, routes::RouteKind};
 /// What is said of requests to some services, or of some routes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TrafficPolicy {
+    pub(crate) kind: PolicyKind,
     pub(crate) key: Key,
     /// When it was made, in Unix seconds.
     pub(crate) made: i64,
@@ -15,6 +16,18 @@ pub(crate) struct TrafficPolicy {
     /// What in it means nothing: it counts for nothing.
     pub(crate) mistakes: Vec<String>,
 }
+
+/// Kinds of traffic policies. Where both say something of one target, the first counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum PolicyKind {
+    /// Our own.
+    Traffic,
+    /// That of the Gateway API.
+    Backend,
+}
+
+/// What tells a traffic policy from all others.
+pub(crate) type PolicyId = (PolicyKind, Key);
 
 /// What a policy is attached to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,6 +233,24 @@ pub(crate) enum GrpcCode {
     Unavailable,
     DataLoss,
     Unauthenticated,
+}
+
+impl PolicyKind {
+    pub(crate) const ALL: [Self; 2] = [Self::Traffic, Self::Backend];
+
+    /// The word in manifests.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Traffic => "TrafficPolicy",
+            Self::Backend => "XBackendTrafficPolicy",
+        }
+    }
+}
+
+impl TrafficPolicy {
+    pub(crate) fn id(&self) -> PolicyId {
+        (self.kind, self.key.clone())
+    }
 }
 
 impl RetryOn {

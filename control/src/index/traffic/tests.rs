@@ -13,7 +13,7 @@ use crate::index::{
 pub(crate) fn policy(name: &str, target: Attached, seconds: u64) -> TrafficPolicy {
     let timeouts = Timeouts { request: Some(Duration::from_secs(seconds)), ..Timeouts::default() };
     let said = Said { timeouts, ..Said::default() };
-    TrafficPolicy { key: key(name), made: 1, targets: vec![target], said, mistakes: Vec::new() }
+    TrafficPolicy { kind: PolicyKind::Traffic, key: key(name), made: 1, targets: vec![target], said, mistakes: Vec::new() }
 }
 
 fn of_service(port: Option<&str>) -> Attached {
@@ -87,6 +87,24 @@ fn of_two_for_the_same_the_older_counts_whole_and_then_the_name() {
 }
 
 #[test]
+fn what_ours_does_not_say_that_of_the_gateway_api_does() {
+    let budget = |percent| Some(RetryBudget { percent, interval: Duration::from_secs(10), per_second: 1 });
+    let mut theirs = policy("a", of_service(None), 1);
+    theirs.kind = PolicyKind::Backend;
+    theirs.said = Said { retry_budget: budget(5), ..Said::default() };
+    let mut ours = policy("a", of_service(None), 2);
+    let web = web();
+    let mut all = TrafficPolicies::default();
+    all.insert(theirs);
+    all.insert(ours.clone());
+    let said = all.of_service(&web, &web.ports[0]);
+    assert_eq!((said.retry_budget, said.timeouts.request), (budget(5), Some(Duration::from_secs(2))));
+    ours.said.retry_budget = budget(7);
+    all.insert(ours);
+    assert_eq!(all.of_service(&web, &web.ports[0]).retry_budget, budget(7));
+}
+
+#[test]
 fn what_is_a_services_own_to_say_is_not_its_callers() {
     let mut all = TrafficPolicies::default();
     let mut of_both = limited(policy("a", of_service(None), 1));
@@ -127,11 +145,11 @@ fn a_policy_touches_the_services_whose_requests_it_is_about() {
     assert!(apply(&mut index, &first).is_empty());
     let moved = policy("a", of_route(None), 1);
     assert_eq!(apply(&mut index, &moved), touched(&["cart", "till"]), "that of the route's parent, and the one it was");
-    index.delete(&(Kind::TrafficPolicy, key("a")));
-    assert!(index.delete(&(Kind::TrafficPolicy, key("a"))).is_empty());
+    index.delete(&(Kind::TrafficPolicy(PolicyKind::Traffic), key("a")));
+    assert!(index.delete(&(Kind::TrafficPolicy(PolicyKind::Traffic), key("a"))).is_empty());
     index.apply(Object::Slice(slice("cart", vec![endpoint("a", "10.77.0.5")])));
     index.apply(Object::Pod(pod("a", "10.77.0.5")));
     let heard = apply(&mut index, &first);
     assert!(heard.contains(&Subject::Pod(key("a"))), "who is asked keeps count of it: {heard:?}");
-    assert!(index.delete(&(Kind::TrafficPolicy, key("a"))).contains(&Subject::Pod(key("a"))));
+    assert!(index.delete(&(Kind::TrafficPolicy(PolicyKind::Traffic), key("a"))).contains(&Subject::Pod(key("a"))));
 }

@@ -39,7 +39,7 @@ use crate::{
             tests::{grant, key_in, route as route_to, rule, to},
         },
         tests::{key, service},
-        traffic::{Attached, Backoff, GrpcCode, Hedging, Retries, RetryOn, Said, Timeouts, TrafficPolicy},
+        traffic::{Attached, Backoff, GrpcCode, Hedging, PolicyKind, Retries, RetryOn, Said, Timeouts, TrafficPolicy},
     },
     plan::Kind,
 };
@@ -509,7 +509,14 @@ proptest! {
 
 /// A policy for `target` that says so.
 fn policy(name: &str, target: Attached, said: Said) -> Object {
-    Object::TrafficPolicy(Box::new(TrafficPolicy { key: key(name), made: 1, targets: vec![target], said, mistakes: Vec::new() }))
+    Object::TrafficPolicy(Box::new(TrafficPolicy {
+        kind: PolicyKind::Traffic,
+        key: key(name),
+        made: 1,
+        targets: vec![target],
+        said,
+        mistakes: Vec::new(),
+    }))
 }
 
 #[test]

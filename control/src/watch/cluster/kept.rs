@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::index::{Change, Identity, Key, Kind, Object, routes::RouteKind};
+use crate::index::{Change, Identity, Key, Kind, Object, routes::RouteKind, traffic::PolicyKind};
 
 /// What is said of an object, or of all of a kind.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) enum Said {
 }
 
 /// Kinds that are followed.
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 13] = [
     Kind::Service,
     Kind::Slice,
     Kind::Pod,
@@ -30,7 +30,8 @@ const KINDS: [Kind; 12] = [
     Kind::Route(RouteKind::Tls),
     Kind::Route(RouteKind::Tcp),
     Kind::ReferenceGrant,
-    Kind::TrafficPolicy,
+    Kind::TrafficPolicy(PolicyKind::Traffic),
+    Kind::TrafficPolicy(PolicyKind::Backend),
 ];
 
 /// What is there.

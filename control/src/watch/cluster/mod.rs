@@ -31,7 +31,7 @@ use self::kept::{Kept, Said};
 use super::Watched;
 use crate::{
     index::{Identity, Kind, Object, routes::RouteKind},
-    manifest::{policies, routes},
+    manifest::{policies, routes, traffic},
     metrics::Metrics,
     state::State,
 };
@@ -92,7 +92,8 @@ fn events(client: Client) -> BoxStream<'static, Said> {
         or_none(first_served(versions.iter().map(watch).collect()))
     };
     let peers = optional(policies::GROUP, &[policies::VERSION], "PeerAuthentication");
-    let traffic = optional(policies::GROUP, &[policies::VERSION], "TrafficPolicy");
+    let ours = optional(policies::GROUP, &[policies::VERSION], "TrafficPolicy");
+    let backends = optional(traffic::BACKEND_GROUP, &[traffic::BACKEND_VERSION], "XBackendTrafficPolicy");
     let http_routes = optional(routes::GROUP, &["v1"], "HTTPRoute");
     let grpc_routes = optional(routes::GROUP, &["v1"], "GRPCRoute");
     let tls_routes = optional(routes::GROUP, &["v1", "v1alpha3", "v1alpha2"], "TLSRoute");
@@ -110,7 +111,8 @@ fn events(client: Client) -> BoxStream<'static, Said> {
         of_kind(tls_routes, Kind::Route(RouteKind::Tls), objects::tls_route, |found| &found.metadata),
         of_kind(tcp_routes, Kind::Route(RouteKind::Tcp), objects::tcp_route, |found| &found.metadata),
         of_kind(grants, Kind::ReferenceGrant, objects::grant, |found| &found.metadata),
-        of_kind(traffic, Kind::TrafficPolicy, objects::traffic_policy, |found| &found.metadata),
+        of_kind(ours, Kind::TrafficPolicy(PolicyKind::Traffic), objects::traffic_policy, |found| &found.metadata),
+        of_kind(backends, Kind::TrafficPolicy(PolicyKind::Backend), objects::backend_traffic_policy, |found| &found.metadata),
     ])
     .boxed()
 }

@@ -146,6 +146,13 @@ pub(super) fn traffic_policy(object: &DynamicObject) -> Option<Object> {
     Some(Object::TrafficPolicy(Box::new(policy)))
 }
 
+/// The same of the Gateway API.
+pub(super) fn backend_traffic_policy(object: &DynamicObject) -> Option<Object> {
+    let key = key(&object.metadata);
+    let spec = spec(object, &key)?;
+    Some(Object::TrafficPolicy(Box::new(traffic::backend_policy(key, made(object), &spec).0)))
+}
+
 /// A route. What in it means nothing is told in its conditions.
 pub(super) fn http_route(object: &DynamicObject) -> Option<Object> {
     let key = key(&object.metadata);
@@ -185,8 +192,7 @@ pub(super) fn grant(object: &DynamicObject) -> Option<Object> {
 /// after us.
 fn spec<T: DeserializeOwned>(object: &DynamicObject, key: &Key) -> Option<T> {
     let read = serde_json::from_value(object.data["spec"].clone());
-    read.inspect_err(|error| tracing::warn!(object = %key, %error, "a route or grant cannot be read, and counts for nothing"))
-        .ok()
+    read.inspect_err(|error| tracing::warn!(object = %key, %error, "it cannot be read, and counts for nothing")).ok()
 }
 
 /// When it was made, in Unix seconds.

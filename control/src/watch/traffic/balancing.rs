@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use super::reading::{PERCENT, Reading};
+use super::reading::Reading;
 use crate::{
     index::traffic::{Balancer, FailureShare, HashOn, Limits, Outliers, Queue, Zones},
     manifest::traffic::{self, BalancerKind},
@@ -101,8 +101,8 @@ pub(super) fn outliers(reading: &mut Reading, said: &traffic::Outliers) -> Optio
     let interval = reading.span_or(&field("interval"), said.interval.as_deref(), INTERVAL);
     let ejection = reading.span_or(&field("ejection"), said.ejection.as_deref(), EJECTION);
     let ejection_max = reading.span_or(&field("ejectionMax"), said.ejection_max.as_deref(), EJECTION_MAX);
-    let ejected_max = reading.number(&field("ejectedMax"), said.ejected_max.unwrap_or(EJECTED_MAX), PERCENT);
-    let panic = reading.number(&field("panicThreshold"), said.panic_threshold.unwrap_or(PANIC), PERCENT);
+    let ejected_max = reading.percent(&field("ejectedMax"), said.ejected_max.unwrap_or(EJECTED_MAX));
+    let panic = reading.percent(&field("panicThreshold"), said.panic_threshold.unwrap_or(PANIC));
     let failure_share = failure_share.map_or(Some(None), |share| share.map(Some))?;
     let (consecutive, latency_factor, ejection) = (consecutive?, factor?, ejection?);
     let says_when = consecutive.is_some() || failure_share.is_some() || latency_factor.is_some();

@@ -4,11 +4,13 @@
 //! balancing  of Services: which endpoint, which are avoided, how much at once
 //! tries      how long requests may take, and what is tried again
 //! trials     what is done to requests for a trial, and how often may be asked
+//! backend    what the Gateway API has for a part of it
 //! reading    lengths of time, numbers and shares, and the mistakes in them
 //! ```
 //!
 //! A section in which anything cannot be read counts for nothing: half of what was meant might be worse than none of it.
 
+mod backend;
 mod balancing;
 mod reading;
 mod trials;
@@ -16,13 +18,14 @@ mod tries;
 
 use serde_json::{Map, Value};
 
+pub(super) use self::backend::backend_policy;
 use self::reading::Reading;
 use super::mistake::Mistake;
 use crate::{
     index::{
         Key,
         routes::RouteKind,
-        traffic::{Attached, Said, TrafficPolicy},
+        traffic::{Attached, PolicyKind, Said, TrafficPolicy},
     },
     manifest::{
         routes,
@@ -53,7 +56,7 @@ pub(super) fn policy(key: Key, made: i64, spec: &TrafficPolicySpec) -> (TrafficP
     };
     let mistakes = reading.mistakes;
     let told = mistakes.iter().map(told).collect();
-    (TrafficPolicy { key, made, targets, said, mistakes: told }, mistakes)
+    (TrafficPolicy { kind: PolicyKind::Traffic, key, made, targets, said, mistakes: told }, mistakes)
 }
 
 /// What `spec` says, where some sections may be of a form that came after us: those count for nothing.

@@ -8,7 +8,7 @@ use super::{super::routes::time, Mistake};
 const TIME_MAX: Duration = Duration::from_secs(86_400);
 
 /// Of a hundred.
-pub(super) const PERCENT: RangeInclusive<u32> = 0..=100;
+const PERCENT: RangeInclusive<u32> = 0..=100;
 
 /// A hundredth, in millionths.
 const HUNDREDTH: f64 = 10_000.0;
@@ -60,6 +60,11 @@ impl Reading {
             self.wrong(field, format!("{number} is not a number from {} to {}", range.start(), range.end()));
         }
         is_within.then_some(number)
+    }
+
+    /// A number of a hundred.
+    pub(super) fn percent(&mut self, field: &str, percent: u32) -> Option<u32> {
+        self.number(field, percent, PERCENT)
     }
 
     /// A number, if one is said: `None` when it is wrong, `Some(None)` when there is none.

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::reading::{PERCENT, Reading};
+use super::reading::Reading;
 use crate::{
     index::traffic::{Backoff, GrpcCode, Hedging, Retries, RetryBudget, RetryOn, Timeouts},
     manifest::traffic,
 };
 
 /// What is meant where nothing is said.
-const BUDGET_PERCENT: u32 = 20;
-const BUDGET_INTERVAL: Duration = Duration::from_secs(10);
-const BUDGET_PER_SECOND: u32 = 10;
+pub(super) const BUDGET_PERCENT: u32 = 20;
+pub(super) const BUDGET_INTERVAL: Duration = Duration::from_secs(10);
+pub(super) const BUDGET_PER_SECOND: u32 = 10;
 const ATTEMPTS: u32 = 2;
 const BACKOFF_GROWTH: u32 = 10;
 
@@ -22,7 +22,7 @@ const ATTEMPTS_MAX: u32 = 10;
 const BODY_MAX: u64 = 16 << 20;
 
 pub(super) fn budget(reading: &mut Reading, said: &traffic::RetryBudget) -> Option<RetryBudget> {
-    let percent = reading.number("spec.retryBudget.percent", said.percent.unwrap_or(BUDGET_PERCENT), PERCENT);
+    let percent = reading.percent("spec.retryBudget.percent", said.percent.unwrap_or(BUDGET_PERCENT));
     let interval = reading.span_or("spec.retryBudget.interval", said.interval.as_deref(), BUDGET_INTERVAL);
     let per_second = said.per_second.unwrap_or(BUDGET_PER_SECOND);
     let per_second = reading.number("spec.retryBudget.perSecond", per_second, 0..=1_000_000);
