@@ -32,6 +32,11 @@ spec:
     matches: [{path: {value: /open}}]
     filters: [{type: CORS, cors: {allowOrigins: ["*"]}}]
     backendRefs: [{name: echo, port: 80}]
+  - matches: [{path: {value: /put}, method: PUT}]
+    filters: [{type: CORS, cors: {allowOrigins: ["https://www.shop.example"], allowMethods: [PUT]}}]
+    backendRefs: [{name: echo, port: 80}]
+  - matches: [{path: {value: /put}}]
+    backendRefs: [{name: nobody, port: 80}]
   - name: shared
     matches: [{path: {value: /shared}}]
     filters:
@@ -181,5 +186,7 @@ fn browsers_are_told_which_pages_may_ask() {
     assert_eq!(cors(&mesh, "/shared", "PUT", theirs), told("200", &[]));
     assert_eq!(cors(&mesh, "/open", "OPTIONS", theirs), told("204", &["allow-origin: *", "max-age: 5"]));
     assert_eq!(cors(&mesh, "/open", "GET", theirs), told("200", &["allow-origin: *"]));
+    let by_method = ["allow-methods: PUT", "allow-origin: https://www.shop.example", "max-age: 5"];
+    assert_eq!(cors(&mesh, "/put", "OPTIONS", ours), told("204", &by_method), "for the rule whose method is meant");
     assert_eq!(cors(&mesh, "/", "OPTIONS", ours), told("200", &[]), "the app's own to answer");
 }

@@ -63,6 +63,15 @@ fn path_of(CallMatch { service, method }: &CallMatch) -> PathSpecifier {
     }
 }
 
+/// What browsers ask before the requests of `wanted`, where that names their method.
+pub(super) fn preflight(wanted: &Match) -> Option<Match> {
+    let method = wanted.method.clone().filter(|method| method != "OPTIONS")?;
+    let mut preflight = Match { method: Some(String::from("OPTIONS")), ..wanted.clone() };
+    preflight.headers.push((String::from("origin"), ValueMatch::Regex(String::from(".*"))));
+    preflight.headers.push((String::from("access-control-request-method"), ValueMatch::Exact(method)));
+    Some(preflight)
+}
+
 pub(super) fn text(value: &ValueMatch) -> StringMatcher {
     let pattern = match value {
         ValueMatch::Exact(text) => MatchPattern::Exact(text.clone()),

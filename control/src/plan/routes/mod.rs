@@ -109,7 +109,10 @@ fn compile(compiler: &Compiler<'_>, candidate: &Candidate<'_>) -> Vec<xds::Route
     };
     gate::put(&mut compiled, &said, rule.cors.as_ref());
     let with = |found| xds::Route { r#match: Some(found), ..compiled.clone() };
-    matches::of(wanted, takes_prefix_away).into_iter().map(with).collect()
+    // A browser asks before it asks, and by another method: what is for the one is for the other.
+    let preflight = rule.cors.as_ref().and_then(|_| matches::preflight(wanted));
+    let all = preflight.iter().chain([*wanted]).flat_map(|wanted| matches::of(wanted, takes_prefix_away));
+    all.map(with).collect()
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ use crate::{
     index::{
         Object, Protocol, Subject,
         routes::{
-            Action, Backend, CallMatch, Forward, HeaderChanges, Mirror, PathChange, PathMatch, Redirect, Reference, Retry,
+            Action, Backend, CallMatch, Cors, Forward, HeaderChanges, Mirror, PathChange, PathMatch, Redirect, Reference, Retry,
             Rewrite, Route, RouteKind, Rule, Session, ToldBy, ValueMatch,
             tests::{grant, key_in, route as route_to, rule, to},
         },
@@ -87,6 +87,33 @@ fn fails(route: &xds::Route) -> bool {
 
 fn prefix(path: &str) -> Match {
     Match { path: PathMatch::Prefix(path.into()), ..Match::all() }
+}
+
+#[test]
+fn what_browsers_ask_before_is_for_the_rule_whose_method_they_mean() {
+    let cors = Cors {
+        origins: Vec::new(),
+        credentials: false,
+        methods: Vec::new(),
+        headers: Vec::new(),
+        exposed: Vec::new(),
+        max_age: 5,
+    };
+    let named = |method: &str, cors: Option<&Cors>| {
+        let wanted = Match { method: Some(method.into()), ..Match::all() };
+        let rule = Rule { cors: cors.cloned(), ..rule(vec![wanted], vec![to(&key("cart"), 1)]) };
+        let route = Route { rules: vec![rule], ..route_to("shop", "r", &key("cart"), &key("cart")) };
+        let mut routes = told(&shop([route]), "shop");
+        routes.pop();
+        let names = |route: &xds::Route| -> Vec<String> {
+            route.r#match.iter().flat_map(|wanted| &wanted.headers).map(|header| header.name.clone()).collect()
+        };
+        routes.iter().map(names).collect::<Vec<_>>()
+    };
+    let asked_before = vec![":method".to_owned(), "origin".to_owned(), "access-control-request-method".to_owned()];
+    assert_eq!(named("PUT", Some(&cors)), [asked_before, vec![":method".to_owned()]]);
+    assert_eq!(named("OPTIONS", Some(&cors)).len(), 1);
+    assert_eq!(named("PUT", None).len(), 1);
 }
 
 #[test]

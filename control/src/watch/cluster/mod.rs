@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 use self::kept::{Kept, Said};
 use super::Watched;
 use crate::{
-    index::{Identity, Kind, Object, routes::RouteKind},
+    index::{Identity, Kind, Object, routes::RouteKind, traffic::PolicyKind},
     manifest::{policies, routes, traffic},
     metrics::Metrics,
     state::State,
