@@ -199,15 +199,16 @@ pub fn go_program(name: &str) -> String {
     workspace.join("target/go/bin").join(name).display().to_string()
 }
 
-/// A program of ours, as it was built beside this test.
+/// A program of ours, as it was built beside this one.
 pub fn program(name: &str) -> Command {
     Command::new(programs().join(name))
 }
 
-/// Where they are.
+/// Where they are: beside a program, and above the folder in which cargo puts tests.
 pub(crate) fn programs() -> PathBuf {
-    let tests = std::env::current_exe().expect("our own path");
-    tests.ancestors().nth(2).expect("the target folder").to_owned()
+    let own = std::env::current_exe().expect("our own path");
+    let folder = own.parent().expect("a folder");
+    folder.parent().filter(|_| folder.ends_with("deps")).unwrap_or(folder).to_owned()
 }
 
 /// The program people type.
