@@ -2,6 +2,7 @@
 //!
 //! | verb | what |
 //! |---|---|
+//! | `balance` | what a slow replica costs its callers, by each way to balance |
 //! | `cluster` | what a thousand Services cost in a real cluster: control, and a sidecar that calls ten of them |
 //! | `compare` | pairs of sidecars side by side with those of others |
 //! | `control` | what control costs, and how soon the last of many sidecars knows of a change |
@@ -10,6 +11,7 @@
 //! Verbs that begin with `__` are this program's own: the processes it starts inside the pods it builds.
 
 mod admin;
+mod balance;
 mod building;
 mod clock;
 mod cluster;
@@ -37,6 +39,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Measure what a slow replica costs its callers, by each way to balance
+    Balance(balance::Args),
     /// Measure what a thousand Services cost in a real cluster: control, and a sidecar that calls ten of them
     Cluster(cluster::Args),
     /// Compare pairs of sidecars: CPU, speed and memory of Weft, Envoy, HAProxy, nginx and a bare relay, interleaved
@@ -57,6 +61,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
+        Verb::Balance(arguments) => balance::run(arguments).map(|()| ExitCode::SUCCESS),
         Verb::Cluster(arguments) => cluster::run(arguments).map(|()| ExitCode::SUCCESS),
         Verb::Compare(arguments) => compare::run(arguments),
         Verb::Control(arguments) => control::run(arguments).map(|()| ExitCode::SUCCESS),

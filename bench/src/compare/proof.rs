@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 
-use super::{contestants::Contestant, network::ADMIN, pair::Pair, traffic::Traffic};
+use super::{network::ADMIN, pair::Pair, traffic::Traffic};
 use crate::admin::{fetch, sum};
 
 /// Checks by the sidecars' own metrics that everything a pair of Weft's carried was mutual TLS, and that opaque was opaque.
@@ -10,7 +10,7 @@ use crate::admin::{fetch, sum};
 /// # Errors
 /// It was not, or the metrics cannot be had.
 pub(crate) fn prove(pair: &Pair) -> anyhow::Result<()> {
-    if pair.contestant != Contestant::Weft {
+    if !pair.contestant.is_ours() {
         return Ok(());
     }
     for pod in pair.pods() {

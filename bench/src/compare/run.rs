@@ -8,7 +8,7 @@ use super::{
     Arguments,
     about::About,
     choice::Choice,
-    contestants::{Contestant, Mesh},
+    contestants::Mesh,
     identities::Identities,
     inside::Task,
     network,
@@ -33,7 +33,7 @@ pub(crate) fn compare(task: &Task) -> anyhow::Result<Results> {
         own_program: task.own_program.clone(),
     };
     network::create_bridge().context("cannot make a bridge")?;
-    let mesh = choice.contestants.contains(&Contestant::Weft).then(|| Mesh::start(&place)).transpose()?;
+    let mesh = choice.contestants.iter().any(|contestant| contestant.is_ours()).then(|| Mesh::start(&place)).transpose()?;
     let mut pairs = Pairs::new(&place, mesh.as_ref());
     let mut results = Results { about: About::of(task), missing: choice.missing.clone(), ..Results::default() };
 

@@ -64,7 +64,7 @@ impl Scenario {
     pub(crate) fn is_for(&self, contestant: Contestant) -> bool {
         match &self.aim {
             // The others are told what their ports carry: for them it would be the declared port again.
-            Aim::Service(APP_UNDECLARED, _) => contestant == Contestant::Weft,
+            Aim::Service(APP_UNDECLARED, _) => contestant.is_ours(),
             Aim::Service(..) => true,
             Aim::InboundSidecar => contestant.has_tls(),
         }
@@ -207,6 +207,6 @@ mod tests {
     fn only_weft_can_find_out_what_a_port_carries() {
         let undeclared = all().into_iter().find(|scenario| scenario.name == "tcp-undeclared").unwrap();
         let takes_part: Vec<Contestant> = Contestant::ALL.into_iter().filter(|who| undeclared.is_for(*who)).collect();
-        assert_eq!(takes_part, [Contestant::Weft]);
+        assert_eq!(takes_part, [Contestant::Weft, Contestant::Governed]);
     }
 }

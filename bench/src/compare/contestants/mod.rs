@@ -35,11 +35,14 @@ pub(crate) enum Contestant {
     Nginx,
     Envoy,
     Weft,
+    /// Weft, told three routes and a policy of each service
+    Governed,
 }
 
 impl Contestant {
     /// All of them, in the order of tables.
-    pub(crate) const ALL: [Self; 6] = [Self::Direct, Self::Floor, Self::Haproxy, Self::Nginx, Self::Envoy, Self::Weft];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Direct, Self::Floor, Self::Haproxy, Self::Nginx, Self::Envoy, Self::Weft, Self::Governed];
 
     /// As people know it.
     pub(crate) fn name(self) -> &'static str {
@@ -50,6 +53,7 @@ impl Contestant {
             Self::Nginx => "nginx",
             Self::Envoy => "envoy",
             Self::Weft => "weft",
+            Self::Governed => "governed",
         }
     }
 
@@ -57,7 +61,7 @@ impl Contestant {
     pub(crate) fn redirected(self) -> Redirected {
         match self {
             Self::Direct => Redirected::No,
-            Self::Weft => Redirected::ButMarked,
+            Self::Weft | Self::Governed => Redirected::ButMarked,
             Self::Floor | Self::Haproxy | Self::Nginx | Self::Envoy => Redirected::ButToPods,
         }
     }
@@ -69,7 +73,7 @@ impl Contestant {
             Self::Haproxy => &["haproxy"],
             Self::Nginx => &["nginx", NGINX_STREAM],
             Self::Envoy => &["envoy"],
-            Self::Weft => &["weft-control", "weft-proxy"],
+            Self::Weft | Self::Governed => &["weft-control", "weft-proxy"],
         }
     }
 
@@ -80,7 +84,12 @@ impl Contestant {
 
     /// What its sidecars call the mesh's TLS among protocols, where it is not the protocol inside.
     pub(crate) fn alpn(self) -> &'static str {
-        if self == Self::Weft { "weft/1" } else { "http/1.1" }
+        if self.is_ours() { "weft/1" } else { "http/1.1" }
+    }
+
+    /// Whether its sidecars are ours.
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::Weft | Self::Governed)
     }
 }
 
@@ -142,7 +151,7 @@ pub(crate) fn command(
         Contestant::Haproxy => haproxy::command(post, place)?,
         Contestant::Nginx => nginx::command(post, place)?,
         Contestant::Envoy => envoy::command(post, place)?,
-        Contestant::Weft => mesh.context("weft-control does not run")?.sidecar(post, place)?,
+        Contestant::Weft | Contestant::Governed => mesh.context("weft-control does not run")?.sidecar(contestant, post, place)?,
     };
     Ok(Some(command))
 }

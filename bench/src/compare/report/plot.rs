@@ -18,7 +18,7 @@ const GROUP: f64 = 34.0;
 const TOP: f64 = 34.0;
 
 const STYLE: &str = "text { font: 12px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600 }
-.direct, .floor { fill: #8c959f } .haproxy { fill: #6f9bd1 } .nginx { fill: #7fb38a } .envoy { fill: #b79ad6 } .weft { fill: #d9822b }
+.direct, .floor { fill: #8c959f } .haproxy { fill: #6f9bd1 } .nginx { fill: #7fb38a } .envoy { fill: #b79ad6 } .weft { fill: #d9822b } .governed { fill: #b5651d }
 @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } }";
 
 /// Draws what the sidecars' CPU was spent on: shorter is better.

@@ -15,7 +15,8 @@ use super::{
 use crate::{statistics::Spread, usage::Memory};
 
 /// Those that Weft is compared with.
-const PEERS: [Contestant; 4] = [Contestant::Envoy, Contestant::Haproxy, Contestant::Nginx, Contestant::Floor];
+const PEERS: [Contestant; 5] =
+    [Contestant::Envoy, Contestant::Haproxy, Contestant::Nginx, Contestant::Floor, Contestant::Governed];
 
 /// All of them, each below its title, in Markdown.
 pub(super) fn all(results: &Results) -> String {

@@ -60,17 +60,21 @@ impl Mesh {
         Ok(Self { state, unfinished: place.scratch.join("unfinished"), control })
     }
 
-    /// Tells control of `post`, and gives the command that is its sidecar.
+    /// Tells control of `post`, and gives the command that is the sidecar of `contestant` there.
     ///
     /// # Errors
     /// Files cannot be written.
-    pub(crate) fn sidecar(&self, post: &Post, place: &Place) -> anyhow::Result<Command> {
-        let word = post.word(Contestant::Weft);
+    pub(crate) fn sidecar(&self, contestant: Contestant, post: &Post, place: &Place) -> anyhow::Result<Command> {
+        let word = post.word(contestant);
         let token = place.scratch.join(format!("{word}.token"));
-        self.tell(&format!("pod.{word}"), &objects::pod_of(post, &new_token(&token)?))?;
+        self.tell(&format!("pod.{word}"), &objects::pod_of(&word, post, &new_token(&token)?))?;
         if post.end == End::Server {
-            self.tell(&format!("service.{word}"), &objects::service_of(post))?;
-            self.tell(&format!("endpointslice.{word}"), &objects::slice_of(post))?;
+            if contestant == Contestant::Governed {
+                self.tell(&format!("httproute.{word}"), &objects::route_of(&word))?;
+                self.tell(&format!("trafficpolicy.{word}"), &objects::policy_of(&word))?;
+            }
+            self.tell(&format!("service.{word}"), &objects::service_of(&word, post))?;
+            self.tell(&format!("endpointslice.{word}"), &objects::slice_of(&word, post))?;
         }
         let mut command = ours(place.programs.path("weft-proxy")?);
         command

@@ -7,16 +7,15 @@ use super::{
         identities::NAMESPACE,
         network::{APP, APP_UNDECLARED, service},
     },
-    Contestant, Post, Traffic,
+    Post, Traffic,
 };
 
 fn metadata(name: &str) -> Value {
     json!({ "name": name, "namespace": NAMESPACE })
 }
 
-pub(super) fn pod_of(post: &Post, token_hash: &str) -> Value {
-    let word = post.word(Contestant::Weft);
-    let mut metadata = metadata(&word);
+pub(super) fn pod_of(word: &str, post: &Post, token_hash: &str) -> Value {
+    let mut metadata = metadata(word);
     metadata["uid"] = json!(word);
     metadata["labels"] = json!({ "app": word, "weft.dev/workload": word });
     metadata["annotations"] = json!({ "weft.dev/meshed": "true", "weft.dev/token-sha256": token_hash });
@@ -35,10 +34,9 @@ pub(super) fn pod_of(post: &Post, token_hash: &str) -> Value {
     })
 }
 
-pub(super) fn service_of(post: &Post) -> Value {
-    let word = post.word(Contestant::Weft);
+pub(super) fn service_of(word: &str, post: &Post) -> Value {
     let address = service(post.pair);
-    let mut metadata = metadata(&word);
+    let mut metadata = metadata(word);
     if post.traffic == Traffic::Opaque {
         metadata["annotations"] = json!({ "weft.dev/opaque-ports": APP.to_string() });
     }
@@ -65,9 +63,8 @@ fn ports(traffic: Traffic) -> Value {
     }
 }
 
-pub(super) fn slice_of(post: &Post) -> Value {
-    let word = post.word(Contestant::Weft);
-    let mut metadata = metadata(&word);
+pub(super) fn slice_of(word: &str, post: &Post) -> Value {
+    let mut metadata = metadata(word);
     metadata["labels"] = json!({ "kubernetes.io/service-name": word });
     json!({
         "apiVersion": "discovery.k8s.io/v1",
@@ -80,6 +77,41 @@ pub(super) fn slice_of(post: &Post) -> Value {
             "targetRef": { "kind": "Pod", "name": word, "namespace": NAMESPACE },
         }],
         "ports": ports(post.traffic),
+    })
+}
+
+/// Three routes, of which the last is for what is asked here.
+pub(super) fn route_of(word: &str) -> Value {
+    let backend = json!([{ "name": word, "port": APP }]);
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": metadata(word),
+        "spec": {
+            "parentRefs": [{ "group": "", "kind": "Service", "name": word }],
+            "rules": [
+                { "matches": [{ "path": { "type": "Exact", "value": "/status" } }], "backendRefs": backend },
+                { "matches": [{ "headers": [{ "name": "x-trial", "value": "yes" }] }], "backendRefs": backend },
+                { "backendRefs": backend },
+            ],
+        },
+    })
+}
+
+/// A policy that has something to say of each kind but faults, and is never in the way.
+pub(super) fn policy_of(word: &str) -> Value {
+    json!({
+        "apiVersion": "weft.dev/v1alpha1",
+        "kind": "TrafficPolicy",
+        "metadata": metadata(word),
+        "spec": {
+            "targetRefs": [{ "group": "", "kind": "Service", "name": word }],
+            "outliers": { "consecutiveFailures": 5, "failureShare": { "percent": 50, "requests": 20 } },
+            "limits": { "connections": 10_000, "requests": 10_000 },
+            "retryBudget": { "percent": 20 },
+            "timeouts": { "request": "60s", "attempt": "30s", "idle": "60s" },
+            "retries": { "attempts": 2, "retryOn": ["connect-failure", "refused-stream", "gateway-error"] },
+        },
     })
 }
 
