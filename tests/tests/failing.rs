@@ -25,9 +25,9 @@ const RATE: &str = "200";
 /// retries did not suffice.
 const FAILED_PERCENT: f64 = 2.0;
 
-/// Milliseconds within which 99 of 100 requests are answered, half a load after an endpoint went bad. A sick endpoint of this
-/// test takes 400 or more.
-const P99_MS: f64 = 300.0;
+/// Milliseconds within which 95 of 100 requests are answered, half a load after an endpoint went bad. A sick endpoint of this
+/// test takes 400 or more, and would get 20 of 100; each time that it is let in again it gets a few until it is out again.
+const P95_MS: f64 = 300.0;
 
 fn mood(mesh: &Mesh, mood: &str) {
     fs::write(mesh.folder().join("mood-cart-0"), mood).expect("a mood");
@@ -65,7 +65,7 @@ fn one_bad_endpoint_of_five_is_left_and_comes_back() {
         let sick = load(&mesh, "6");
         println!("{bad}: {sick}");
         let failed = 100.0 * number(&sick["failed"]) / number(&sick["sent"]);
-        if failed > FAILED_PERCENT || number(&sick["late"]["p99"]) > P99_MS {
+        if failed > FAILED_PERCENT || number(&sick["late"]["p95"]) > P95_MS {
             wrong.push(format!("{bad}: {failed} % failed: {sick}"));
         }
         mood(&mesh, "ok");

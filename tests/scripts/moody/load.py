@@ -45,7 +45,7 @@ def summary(results):
     at = lambda share: round(latencies[min(len(latencies) - 1, int(len(latencies) * share))], 2)
     failed = collections.Counter(status for status, _, _ in results if not 200 <= status < 500)
     by = collections.Counter(name for status, name, _ in results if 200 <= status < 300)
-    return {"sent": len(results), "failed": sum(failed.values()), "how": failed, "p50": at(0.5), "p99": at(0.99), "by": by}
+    return {"sent": len(results), "failed": sum(failed.values()), "how": failed, "p50": at(0.5), "p95": at(0.95), "p99": at(0.99), "by": by}
 
 
 async def main():
