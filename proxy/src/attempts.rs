@@ -57,14 +57,8 @@ impl Attempts {
 
     /// Chooses an endpoint that has not failed yet. When none is left, the last failure says more than that.
     pub fn choose(&mut self, cluster: &Arc<Cluster>, work: Work, world: &World) -> Result<Chosen, Refusal> {
-        // Whoever asks beside another must not ask the same.
         if self.busy.is_some() {
             return self.choose_beside(cluster, work, world);
-        }
-        if let Some(address) = self.preferred.take()
-            && let Some(chosen) = world.balance.stay(cluster, address, clock::now())
-        {
-            return Ok(chosen);
         }
         self.choose_but(&[], cluster, work, world)
     }
@@ -76,6 +70,11 @@ impl Attempts {
         work: Work,
         world: &World,
     ) -> Result<Chosen, Refusal> {
+        if let Some(address) = self.preferred.take().filter(|address| !others.contains(address))
+            && let Some(chosen) = world.balance.stay(cluster, address, clock::now())
+        {
+            return Ok(chosen);
+        }
         let mut failed = self.failed.len();
         self.failed.extend_from_slice(others);
         let (family, key, now) = (self.family, self.key, clock::now());

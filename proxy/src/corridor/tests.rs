@@ -6,6 +6,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{StatusCode, uri::Scheme};
 
 use super::*;
@@ -67,8 +68,13 @@ impl Proxy {
 
     /// What comes back for `target`.
     fn answer(&self, target: &str) -> String {
+        self.answer_to(target, "")
+    }
+
+    /// The same, asked with `more` lines in its head.
+    fn answer_to(&self, target: &str, more: &str) -> String {
         let mut client = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        write!(client, "GET {target} HTTP/1.1\r\nhost: cart\r\nconnection: close\r\n\r\n").unwrap();
+        write!(client, "GET {target} HTTP/1.1\r\nhost: cart\r\n{more}connection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         client.read_to_string(&mut answer).unwrap();
         answer
@@ -266,5 +272,28 @@ fn the_first_who_answers_is_heard() {
     let proxy = Proxy::with(vec![under("/items", Action::Forward(Forward { hedging, ..to(Backend::only(Arc::new(both))) }))]);
     for _ in 0..10 {
         assert!(proxy.answer("/items").starts_with("HTTP/1.1 200 "));
+    }
+}
+
+#[test]
+fn a_client_that_stays_is_sent_to_its_endpoint_first_hedged_or_not() {
+    let apps = [moody(&[200]), moody(&[201])];
+    let endpoints = apps.iter().map(|cluster| cluster.endpoints[0].clone()).collect();
+    let both = Arc::new(Cluster { name: "both".into(), endpoints, discovered: true, ..Default::default() });
+    let told_by = snapshot::ToldBy::Header(http::HeaderName::from_static("x-session"));
+    let session = Some(Arc::new(snapshot::Session { told_by, absolute: None, idle: None }));
+    let staying = |path, hedging| {
+        let forward = Forward { hedging, session: session.clone(), ..to(Backend::only(both.clone())) };
+        under(path, Action::Forward(forward))
+    };
+    let hedging = Some(snapshot::Hedging { after: Duration::from_secs(10), attempts: 1 });
+    let proxy = Proxy::with(vec![staying("/hedged", hedging), staying("/not", None)]);
+    // In turn: by what is known of the two, one of them would be chosen again and again.
+    for path in ["/hedged", "/not"].repeat(5) {
+        for (app, status) in apps.iter().zip([200, 201]) {
+            let token = STANDARD.encode(app.endpoints[0].address.to_string());
+            let answer = proxy.answer_to(path, &format!("x-session: {token}\r\n"));
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
+        }
     }
 }
