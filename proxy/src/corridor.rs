@@ -10,6 +10,7 @@ mod again;
 mod fault;
 mod hedge;
 mod mirror;
+mod watch;
 
 use std::{
     cell::RefCell,
@@ -39,7 +40,7 @@ use crate::{
     hop::{self, Introduction},
     http1::AbsoluteForm,
     meter::{Answered, Meter, Tally},
-    payload::{Movement, Payload},
+    payload::Payload,
     refusal::{Reason, Refusal},
     relay::{self, Answer, Call, Exchanged, Outgoing, Stream, Switch, Switched, Unanswered, Whose},
     route::{self, Asked, Caller, Edits, Elsewhere, Permit, Routed, Stay, Way},
@@ -340,7 +341,7 @@ async fn deliver(walk: &Rc<Walk>, mut call: Call, facts: Facts) -> Result<Answer
             mirror::copies(walk, &forward.mirrors, &routed.permit, destination.address, &mut call, &facts);
         }
         if forward.hedging.is_some() || forward.timeouts.idle.is_some() {
-            return Box::pin(watch(walk, destination.address, routed, call, facts)).await;
+            return Box::pin(watch::over(walk, destination.address, routed, call, facts)).await;
         }
     }
     // Both ways are written out: to hand the work to somebody would move it, which costs every request.
@@ -357,40 +358,6 @@ async fn deliver(walk: &Rc<Walk>, mut call: Call, facts: Facts) -> Result<Answer
 fn late(limit: Duration) -> Refusal {
     let limit = limit.as_secs_f32();
     Refusal::midway(Reason::RequestTimeout, format!("no answer within the {limit} s that its route allows"))
-}
-
-/// The same for a request that must not stand still, or may be worked on in several places at once.
-async fn watch(walk: &Walk, dialled: SocketAddr, routed: Routed<'_>, mut call: Call, facts: Facts) -> Result<Answer, Refusal> {
-    let movement = routed.timeouts.idle.map(Movement::within);
-    if let Some(movement) = &movement {
-        let body = std::mem::take(call.request.body_mut());
-        *call.request.body_mut() = movement.seen_in(body);
-    }
-    let limit = routed.timeouts.request;
-    let hedging = routed.forward.and_then(|forward| forward.hedging).filter(|_| hedge::may_be_doubled(&call));
-    let attempts = match hedging {
-        Some(hedging) => hedge::hedged(walk, dialled, routed, hedging, call, facts).boxed_local(),
-        None => attempt(walk, dialled, routed, call, facts).boxed_local(),
-    };
-    let attempts = match limit {
-        Some(limit) => within(limit, attempts).map(move |tried| tried.unwrap_or_else(|_| Err(late(limit)))).boxed_local(),
-        None => attempts,
-    };
-    let Some(movement) = movement else { return attempts.await };
-    tokio::select! {
-        biased;
-        answer = attempts => answer.map(|answer| match answer {
-            Answer::Message(response) => Answer::Message(response.map(|body| movement.required_of(body))),
-            other => other,
-        }),
-        () = movement.stopped() => Err(still(movement.limit())),
-    }
-}
-
-/// Nothing has moved for `limit`.
-fn still(limit: Duration) -> Refusal {
-    let limit = limit.as_secs_f32();
-    Refusal::midway(Reason::IdleTimeout, format!("neither side has sent a byte for the {limit} s that its route allows"))
 }
 
 /// A line for a request to an endpoint of `cluster` that has not failed yet.

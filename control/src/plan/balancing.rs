@@ -20,6 +20,7 @@ use wire::{
     names,
 };
 
+use super::shape::duration;
 use crate::index::traffic::{Balancer, HashOn, Limits, Outliers, RetryBudget, Said};
 
 /// Everybody who did what puts an endpoint out is.
@@ -135,10 +136,6 @@ fn specifier(part: &HashOn) -> PolicySpecifier {
 
 fn percent(whole: u32) -> Percent {
     Percent { value: f64::from(whole) }
-}
-
-fn duration(time: Duration) -> Option<prost_types::Duration> {
-    time.try_into().ok()
 }
 
 #[cfg(test)]

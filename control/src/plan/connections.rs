@@ -17,7 +17,11 @@ use wire::{
     names,
 };
 
-use super::{listener::filter, routes::resolve, shape::any, target::Target};
+use super::{
+    routes::resolve,
+    shape::{any, filter},
+    target::Target,
+};
 use crate::index::{
     Index, Key,
     routes::{Action, Route, Servers},

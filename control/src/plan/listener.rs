@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use prost_types::Any;
 use wire::{
     envoy::{
         config::listener::v3::{
-            Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter, filter::ConfigType,
-            listener_filter::ConfigType as ListenerConfigType,
+            FilterChain, FilterChainMatch, Listener, ListenerFilter, listener_filter::ConfigType as ListenerConfigType,
         },
         extensions::filters::{
             http::{
@@ -28,7 +26,7 @@ use super::{
     callers::Callers,
     connections::{self, Chains},
     limits,
-    shape::{aggregated, any, socket},
+    shape::{aggregated, any, filter, socket},
     target::Target,
 };
 use crate::index::{Pod, Protocol, traffic::RateLimit};
@@ -143,8 +141,4 @@ fn inspector() -> ListenerFilter {
         name: String::from("envoy.filters.listener.http_inspector"),
         config_type: Some(ListenerConfigType::TypedConfig(any(names::HTTP_INSPECTOR, &HttpInspector {}))),
     }
-}
-
-pub(super) fn filter(name: &str, config: Any) -> Filter {
-    Filter { name: name.to_owned(), config_type: Some(ConfigType::TypedConfig(config)) }
 }

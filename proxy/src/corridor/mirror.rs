@@ -66,7 +66,7 @@ impl Copy {
         let Self { cluster, permit, dialled, request, facts, _place } = self;
         let call = Call { request, switch: Switch::No, aside: Aside::default() };
         let sent = async {
-            match attempt(&walk, dialled, route::copy(&cluster, permit), call, facts).await {
+            match attempt(&walk, dialled, route::plain(&cluster, permit), call, facts).await {
                 Ok(Answer::Message(response)) => {
                     again::drained(response.into_body()).await;
                     true

@@ -137,13 +137,8 @@ pub fn request<'a>(
     }
 }
 
-/// The decision about a copy of a request that has a `permit`: it goes to `cluster`, and nothing else is done for it.
-pub fn copy(cluster: &Arc<Cluster>, permit: Permit) -> Routed<'_> {
-    plain(cluster, permit)
-}
-
-/// It goes to `cluster` as it is.
-fn plain(cluster: &Arc<Cluster>, permit: Permit) -> Routed<'_> {
+/// Something that has a `permit` goes to `cluster`, and nothing else is done for it.
+pub fn plain(cluster: &Arc<Cluster>, permit: Permit) -> Routed<'_> {
     let (edits, timeouts) = (Edits::default(), Timeouts::default());
     Routed { cluster, key: None, fault: None, edits, timeouts, stay: None, forward: None, permit }
 }

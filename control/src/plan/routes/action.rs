@@ -1,7 +1,5 @@
 //! What becomes of the requests of a rule.
 
-use std::time::Duration;
-
 use wire::{
     envoy::{
         config::{
@@ -209,10 +207,6 @@ pub(super) fn additions(changes: &HeaderChanges) -> Vec<HeaderValueOption> {
     };
     let set = changes.set.iter().map(option(HeaderAppendAction::OverwriteIfExistsOrAdd));
     set.chain(changes.add.iter().map(option(HeaderAppendAction::AppendIfExistsOrAdd))).collect()
-}
-
-pub(super) fn duration(time: Duration) -> Option<prost_types::Duration> {
-    time.try_into().ok()
 }
 
 fn code(status: u16) -> RedirectResponseCode {

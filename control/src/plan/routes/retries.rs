@@ -8,7 +8,7 @@ use wire::{
     names,
 };
 
-use super::action::duration;
+use super::super::shape::duration;
 use crate::index::{
     routes::{Forward, Retry},
     traffic::{GrpcCode, Retries, RetryOn, Said},
