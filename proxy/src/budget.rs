@@ -110,21 +110,31 @@ impl Budget {
     pub fn take(&self, now: Instant) -> bool {
         // Counted first and looked at then: of several who ask at once, the last to count sees them all.
         self.count(now, |slot| slot.repeats += 1);
-        let (requests, repeats) = self.counted(now);
-        let part = requests * u64::from(self.terms.percent) / 100;
-        let always = u64::from(self.terms.per_second) * millis(self.terms.interval) / 1000;
-        let granted = repeats <= part.max(always);
+        let granted = self.allows(now);
         if !granted {
             self.count(now, |slot| slot.repeats = slot.repeats.saturating_sub(1));
         }
         granted
     }
 
-    /// Requests, and those sent once more, of the interval that ends now.
-    fn counted(&self, now: Instant) -> (u64, u64) {
+    /// Whether those that are counted are not too many. What is allowed in any case comes second by second: all of an interval's at
+    /// once would be had again as soon as the first of it has passed, in the middle of a storm.
+    fn allows(&self, now: Instant) -> bool {
+        let (requests, repeats) = self.counted(now, SLOTS as u64);
+        if repeats <= requests * u64::from(self.terms.percent) / 100 {
+            return true;
+        }
+        let in_time = |millis: u64| u64::from(self.terms.per_second) * millis / 1000;
+        let slots = (1000 / self.slot_ms()).clamp(1, SLOTS as u64);
+        let (_, lately) = self.counted(now, slots);
+        repeats <= in_time(millis(self.terms.interval)) && lately <= in_time(slots * self.slot_ms())
+    }
+
+    /// Requests, and those sent once more, of so many slots, of which the last is now.
+    fn counted(&self, now: Instant, slots: u64) -> (u64, u64) {
         let epoch = self.epoch(now);
-        let slots = self.slots.iter().map(|slot| Slot::read(slot.load(SeqCst)));
-        let current = slots.filter(|slot| slot.epoch <= epoch && epoch - slot.epoch < SLOTS as u64);
+        let all = self.slots.iter().map(|slot| Slot::read(slot.load(SeqCst)));
+        let current = all.filter(|slot| slot.epoch <= epoch && epoch - slot.epoch < slots);
         current.fold((0, 0), |(requests, repeats), slot| (requests + slot.requests, repeats + slot.repeats))
     }
 
@@ -144,9 +154,13 @@ impl Budget {
 
     /// Which slot it is now, counted from one: a slot that was never written is of none.
     fn epoch(&self, now: Instant) -> u64 {
-        let slot = (millis(self.terms.interval) / SLOTS as u64).max(1);
-        let passed = millis(now.saturating_duration_since(self.since)) / slot;
+        let passed = millis(now.saturating_duration_since(self.since)) / self.slot_ms();
         (passed + SLOTS as u64) & mask(EPOCH_BITS)
+    }
+
+    /// How long a slot is, in milliseconds.
+    fn slot_ms(&self) -> u64 {
+        (millis(self.terms.interval) / SLOTS as u64).max(1)
     }
 }
 
@@ -198,8 +212,26 @@ mod tests {
     fn where_little_is_asked_something_is_always_allowed() {
         let now = crate::clock::now();
         let budget = Budget::new(RetryBudget::default(), now);
-        assert_eq!((0..1000).filter(|_| budget.take(now)).count(), 100);
-        assert_eq!((0..1000).filter(|_| budget.take(now + seconds(10.1))).count(), 100);
+        for second in 0..20 {
+            let now = now + seconds(f64::from(second) + 0.1);
+            assert_eq!((0..1000).filter(|_| budget.take(now)).count(), 10, "in second {second}");
+        }
+    }
+
+    #[test]
+    fn a_storm_of_any_rate_and_length_is_tried_again_no_more_than_its_part() {
+        for (rate, length) in [(150, 12), (150, 35), (300, 6), (75, 25)] {
+            let start = crate::clock::now();
+            let budget = Budget::new(RetryBudget::default(), start);
+            let total = rate * length;
+            let at = |number: u32| start + seconds(f64::from(number) / f64::from(rate));
+            let again = (0..total).filter(|number| {
+                budget.requested(at(*number));
+                budget.take(at(*number))
+            });
+            let again = u32::try_from(again.count()).unwrap();
+            assert!(again <= total / 5, "{again} of {total} at {rate} a second");
+        }
     }
 
     #[test]

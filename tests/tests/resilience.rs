@@ -288,5 +288,7 @@ fn a_policy_of_a_service_needs_no_route_and_its_budget_counts() {
     let load = "h2load --h1 -c 1 -n 200 --rps 100 'http://cart/?do=503&times=9999999'";
     let told = shop.mesh.succeed("storm", &["sh", "-c", load]);
     assert!(told.contains("200 5xx"), "{told}");
-    assert_eq!(shop.asked().len(), 210, "one a second, over ten seconds");
+    // The load takes two seconds, and on a busy machine no more than ten.
+    let reached = shop.asked().len();
+    assert!((202..=210).contains(&reached), "one a second more than 200, and not {reached}");
 }
