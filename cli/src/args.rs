@@ -2,13 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0    ended as asked
   1    something failed while it ran; for demo: a request failed, or a hop of the mesh was not mutual TLS; for check:
-       something is wrong
+       something is wrong; for routes: so it is with a route or a policy
   2    a mistake in the command line or in the manifests; nothing was started; for check: the cluster cannot be asked
   125  run: the command was not started, because of the mesh
   126  run: the command cannot be executed
@@ -38,6 +38,8 @@ pub(crate) enum Verb {
     Uninstall(UninstallArgs),
     /// Look whether a cluster is fit for the mesh, and whether the mesh in it is as it must be.
     Check(CheckArgs),
+    /// Show the routes and policies in a directory of manifests, and what is wrong with each of them.
+    Routes(RoutesArgs),
     /// Print what a gRPC client in a pod without a sidecar begins with, to follow the mesh by itself (xds:///SERVICE.NAMESPACE:PORT).
     XdsBootstrap(XdsBootstrapArgs),
     /// Print manifests with a sidecar in every pod: what the webhook of a cluster does by itself.
@@ -111,6 +113,26 @@ pub(crate) struct CheckArgs {
     /// Namespace in which control runs.
     #[arg(long, value_name = "NAME", default_value = "weft-system")]
     pub(crate) namespace: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RoutesArgs {
+    /// Directory of YAML files.
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+    /// Only those of this namespace.
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// How they are shown.
+    #[arg(long, short, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+/// For people, or for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
 }
 
 #[derive(Debug, Args)]

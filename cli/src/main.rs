@@ -12,6 +12,7 @@ mod inject;
 mod install;
 mod processes;
 mod rendezvous;
+mod routes;
 mod run;
 mod up;
 
@@ -57,6 +58,7 @@ fn typed() -> ExitCode {
             let stage = if args.pre { control::check::Stage::Before } else { control::check::Stage::After };
             control::check::run(stage, &args.namespace)
         }
+        Verb::Routes(args) => routes::routes(&args),
         Verb::XdsBootstrap(args) => {
             print!("{}", proxy::bootstrap(&args.pod, &args.namespace, args.agent));
             ExitCode::SUCCESS

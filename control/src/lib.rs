@@ -9,7 +9,8 @@
 //! hands them to whoever subscribed. `watch` and `serve` meet only through `state`. `manifest` reads YAML with positions, for
 //! `watch` and for those who write manifests. `index` and `plan` know no file, no socket and no Kubernetes client.
 //! `admit` adds sidecars to pods as they are created; `cluster` is what else control does in a cluster besides following it; `check`
-//! looks at a cluster for `weft check`, and `install` puts the mesh into one and takes it out again. `measured` opens the pure rooms
+//! looks at a cluster for `weft check`, and `install` puts the mesh into one and takes it out again. `verdicts` is what is told about
+//! routes and policies. `measured` opens the pure rooms
 //! to whoever holds them against another opinion.
 //!
 //! One edit is one small message: a change says which subjects it touched (a service, an address, a pod), every resource's
@@ -32,6 +33,7 @@ mod serve;
 mod settings;
 mod start;
 mod state;
+pub mod verdicts;
 mod watch;
 
 pub use start::run;

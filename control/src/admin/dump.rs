@@ -7,13 +7,9 @@ use serde::Serialize;
 use super::Admin;
 use crate::{
     clock,
-    index::{
-        Index, Pod, Service,
-        routes::{Parent, Route},
-        traffic::{Attached, TrafficPolicy},
-    },
-    plan::{self, routes::Condition},
+    index::{Index, Pod, Service},
     serve::{Client, Held},
+    verdicts::{self, Verdicts},
 };
 
 /// What was decided at start.
@@ -36,8 +32,8 @@ struct Config {
     streams: Vec<Client>,
     services: Vec<ServiceView>,
     pods: Vec<PodView>,
-    routes: Vec<RouteView>,
-    traffic_policies: Vec<TrafficPolicyView>,
+    #[serde(flatten)]
+    verdicts: Verdicts,
 }
 
 #[derive(Serialize)]
@@ -79,56 +75,13 @@ struct PodView {
     ports: BTreeMap<u16, &'static str>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RouteView {
-    kind: &'static str,
-    name: String,
-    namespace: String,
-    parents: Vec<ParentView>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ParentView {
-    service: String,
-    port: Option<u16>,
-    conditions: Vec<ConditionView>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TrafficPolicyView {
-    kind: &'static str,
-    name: String,
-    namespace: String,
-    targets: Vec<TargetView>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TargetView {
-    target: String,
-    conditions: Vec<ConditionView>,
-}
-
-/// As in the status of Kubernetes' objects.
-#[derive(Serialize)]
-struct ConditionView {
-    r#type: &'static str,
-    status: &'static str,
-    reason: &'static str,
-    message: String,
-}
-
 /// The page.
 pub(super) fn config(admin: &Admin) -> String {
     let identity = admin.about.held.identity.load();
-    let (services, pods, routes, traffic_policies) = admin.state.inspect(|index| {
+    let (services, pods, verdicts) = admin.state.inspect(|index| {
         let services = index.services().map(|found| service(index, found)).collect();
         let pods = index.pods().map(|found| pod(index, found)).collect();
-        let routes = index.routes().map(|found| route(index, found)).collect();
-        (services, pods, routes, index.traffic_policies().map(|found| traffic_policy(index, found)).collect())
+        (services, pods, verdicts::of_index(index))
     });
     let config = Config {
         trust_domain: admin.state.trust_domain().to_string(),
@@ -144,8 +97,7 @@ pub(super) fn config(admin: &Admin) -> String {
         streams: admin.roster.clients(),
         services,
         pods,
-        routes,
-        traffic_policies,
+        verdicts,
     };
     // Texts, numbers and lists of them: there is always a JSON form.
     serde_json::to_string_pretty(&config).unwrap_or_default()
@@ -180,41 +132,4 @@ fn pod(index: &Index, pod: &Pod) -> PodView {
         meshed: pod.meshed,
         ports: index.ports_of(pod).into_iter().map(|(port, protocol)| (port, protocol.word())).collect(),
     }
-}
-
-fn route(index: &Index, route: &Route) -> RouteView {
-    let parent = |parent: &Parent| ParentView {
-        service: parent.service.to_string(),
-        port: parent.port,
-        conditions: viewed(plan::routes::conditions(index, route, parent)),
-    };
-    RouteView {
-        kind: route.kind.word(),
-        name: route.key.name.clone(),
-        namespace: route.key.namespace.clone(),
-        parents: route.parents.iter().map(parent).collect(),
-    }
-}
-
-fn traffic_policy(index: &Index, policy: &TrafficPolicy) -> TrafficPolicyView {
-    let target = |target: &Attached| TargetView {
-        target: target.to_string(),
-        conditions: viewed(plan::traffic::conditions(index, policy, target)),
-    };
-    TrafficPolicyView {
-        kind: policy.kind.word(),
-        name: policy.key.name.clone(),
-        namespace: policy.key.namespace.clone(),
-        targets: policy.targets.iter().map(target).collect(),
-    }
-}
-
-fn viewed(conditions: Vec<Condition>) -> Vec<ConditionView> {
-    let view = |condition: Condition| ConditionView {
-        r#type: condition.kind,
-        status: if condition.holds { "True" } else { "False" },
-        reason: condition.reason,
-        message: condition.message,
-    };
-    conditions.into_iter().map(view).collect()
 }

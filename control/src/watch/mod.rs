@@ -24,6 +24,7 @@ pub(crate) use cluster::watch as cluster;
 pub(crate) use files::watch as folder;
 pub(crate) use routes::{grant, http_route};
 pub use translate::mistakes;
+pub(crate) use translate::read;
 
 /// Ends when the source is not followed any more, which only a defect of ours can bring about.
 pub(crate) type Watched = oneshot::Receiver<()>;

@@ -4,7 +4,10 @@ use std::net::IpAddr;
 
 use super::{mistake::Mistake, opaque::OpaquePorts, policies, routes, traffic};
 use crate::{
-    index::{DefaultPolicy, Endpoint, Hints, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort, routes::Route},
+    index::{
+        DefaultPolicy, Endpoint, Hints, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort, routes::Route,
+        traffic::TrafficPolicy as Policy,
+    },
     manifest::{
         Document, Problem,
         kinds::{
@@ -22,10 +25,30 @@ use crate::{
 /// # Errors
 /// Everything that is wrong with it.
 pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>> {
+    let Some((object, mistakes)) = read(document)? else { return Ok(None) };
+    if mistakes.is_empty() { Ok(Some(object)) } else { Err(mistakes) }
+}
+
+/// The same, and the mistakes that spoil no more than a part of it.
+///
+/// # Errors
+/// Everything that is wrong with it, when it cannot be read.
+pub(crate) fn read(document: &Document) -> Result<Option<(Object, Vec<Problem>)>, Vec<Problem>> {
+    let placed = |(object, mistakes): (Object, Vec<Mistake>)| {
+        let place = |mistake: Mistake| document.wrong(&mistake.field, mistake.what, None);
+        (object, mistakes.into_iter().map(place).collect())
+    };
+    Ok(parts(document)?.map(placed))
+}
+
+fn parts(document: &Document) -> Result<Option<(Object, Vec<Mistake>)>, Vec<Problem>> {
+    let whole = |object| (object, Vec::new());
+    let route = |(read, mistakes): (Route, Vec<Mistake>)| (Object::Route(read), mistakes);
+    let policy = |(read, mistakes): (Policy, Vec<Mistake>)| (Object::TrafficPolicy(Box::new(read)), mistakes);
     Ok(match document.kind.as_str() {
         "Service" => {
             let found: kinds::Service = document.parse()?;
-            Some(Object::Service(service(&found, &opaque(document, &found.metadata)?)))
+            Some(whole(Object::Service(service(&found, &opaque(document, &found.metadata)?))))
         }
         "EndpointSlice" => {
             let slice: kinds::EndpointSlice = document.parse()?;
@@ -34,71 +57,54 @@ pub(super) fn object(document: &Document) -> Result<Option<Object>, Vec<Problem>
                 let hint = format!("add the label {SERVICE_LABEL}");
                 vec![document.wrong("metadata.labels", "the slice names no service", Some(&hint))]
             })?;
-            Some(Object::Slice(endpoints(&slice, &service)))
+            Some(whole(Object::Slice(endpoints(&slice, &service))))
         }
         "Pod" => {
             let found: kinds::Pod = document.parse()?;
             let default_policy = default_policy(document, &found.metadata)?;
-            Some(Object::Pod(Pod { default_policy, ..pod(&found, &opaque(document, &found.metadata)?) }))
+            Some(whole(Object::Pod(Pod { default_policy, ..pod(&found, &opaque(document, &found.metadata)?) })))
         }
         "PeerAuthentication" => {
             let found: PeerAuthentication = document.parse()?;
             // Files do not tell when they were made: names decide.
             let (read, mistakes) = policies::peer_authentication(key(&found.metadata), 0, &found.spec);
-            without(mistakes, document)?;
-            Some(Object::PeerAuthentication(read))
+            Some((Object::PeerAuthentication(read), mistakes))
         }
         "TrafficPolicy" => {
             let found: TrafficPolicy = document.parse()?;
-            let (read, mistakes) = traffic::policy(key(&found.metadata), 0, &found.spec);
-            without(mistakes, document)?;
-            Some(Object::TrafficPolicy(Box::new(read)))
+            Some(policy(traffic::policy(key(&found.metadata), 0, &found.spec)))
         }
         "XBackendTrafficPolicy" if document.api_version.starts_with(BACKEND_GROUP) => {
             let found: BackendTrafficPolicy = document.parse()?;
-            let (read, mistakes) = traffic::backend_policy(key(&found.metadata), 0, &found.spec);
-            without(mistakes, document)?;
-            Some(Object::TrafficPolicy(Box::new(read)))
+            Some(policy(traffic::backend_policy(key(&found.metadata), 0, &found.spec)))
         }
         "HTTPRoute" if document.api_version.starts_with(GROUP) => {
             let found: HttpRoute = document.parse()?;
-            Some(route(document, routes::http_route(key(&found.metadata), 0, &found.spec))?)
+            Some(route(routes::http_route(key(&found.metadata), 0, &found.spec)))
         }
         "GRPCRoute" if document.api_version.starts_with(GROUP) => {
             let found: GrpcRoute = document.parse()?;
-            Some(route(document, routes::grpc_route(key(&found.metadata), 0, &found.spec))?)
+            Some(route(routes::grpc_route(key(&found.metadata), 0, &found.spec)))
         }
         "TCPRoute" if document.api_version.starts_with(GROUP) => {
             let found: ConnectionRoute = document.parse()?;
-            Some(route(document, routes::tcp_route(key(&found.metadata), 0, &found.spec))?)
+            Some(route(routes::tcp_route(key(&found.metadata), 0, &found.spec)))
         }
         "TLSRoute" if document.api_version.starts_with(GROUP) => {
             let found: ConnectionRoute = document.parse()?;
-            Some(route(document, routes::tls_route(key(&found.metadata), 0, &found.spec))?)
+            Some(route(routes::tls_route(key(&found.metadata), 0, &found.spec)))
         }
         "ReferenceGrant" if document.api_version.starts_with(GROUP) => {
             let found: ReferenceGrant = document.parse()?;
-            Some(Object::ReferenceGrant(routes::grant(key(&found.metadata), &found.spec)))
+            Some(whole(Object::ReferenceGrant(routes::grant(key(&found.metadata), &found.spec))))
         }
         _ => None,
     })
 }
 
-/// A route without mistakes.
-fn route(document: &Document, (read, mistakes): (Route, Vec<Mistake>)) -> Result<Object, Vec<Problem>> {
-    without(mistakes, document)?;
-    Ok(Object::Route(read))
-}
-
 /// Everything that is wrong with the object in `document`; nothing for kinds that are not control's.
 pub fn mistakes(document: &Document) -> Vec<Problem> {
     object(document).err().unwrap_or_default()
-}
-
-/// An error when there are mistakes in `document`.
-fn without(mistakes: Vec<Mistake>, document: &Document) -> Result<(), Vec<Problem>> {
-    let problems: Vec<Problem> = mistakes.into_iter().map(|mistake| document.wrong(&mistake.field, mistake.what, None)).collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// The ports that are declared opaque beside the specification.

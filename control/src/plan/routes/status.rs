@@ -17,6 +17,13 @@ pub(crate) struct Condition {
     pub(crate) message: String,
 }
 
+impl Condition {
+    /// As Kubernetes writes it.
+    pub(crate) fn status(&self) -> &'static str {
+        if self.holds { "True" } else { "False" }
+    }
+}
+
 /// What is true of `route` at one of its parents.
 pub(crate) fn conditions(index: &Index, route: &Route, parent: &Parent) -> Vec<Condition> {
     let mut conditions = vec![accepted(index, route, parent), references_resolved(index, route)];
