@@ -1,9 +1,11 @@
-//! GRPCRoutes of the Gateway API, through sidecars, with gRPC's own client and server.
+//! GRPCRoute, with gRPC's own client and server.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 use tests::{App, Mesh, eventually, manifests, python, script, service};
+
+use crate::case::{Case, case};
 
 /// Routes of the service `echo`, whose own endpoints are `v1`'s.
 const ROUTES: &str = r#"
@@ -41,23 +43,37 @@ spec:
     backendRefs: [{name: v1, port: 50051, weight: 9}, {name: v2, port: 50051, weight: 1}]
   - matches: [{method: {service: shop.Partly}}]
     backendRefs: [{name: v1, port: 50051}, {name: nobody, port: 50051}]
+  - name: spoilt
+    matches: [{method: {service: shop.Spoilt}}]
+    backendRefs: [{name: v1, port: 50051}]
 "#;
 
-/// A feature, a call, and how its answer begins.
-const CALLS: [(&str, &str, &str); 13] = [
-    ("GRPCRoute, service", "/shop.Cart/Drop", "v1 /shop.Cart/Drop"),
-    ("GRPCExactMethodMatching", "/shop.Cart/Add", "v2 /shop.Cart/Add"),
-    ("GRPCRouteHeaderMatching", "/shop.Cart/Add x-version=one", "v1 /shop.Cart/Add"),
-    ("another header", "/shop.Cart/Add x-version=two", "v2 /shop.Cart/Add"),
-    ("a service is all of a name", "/shop.Cartoon/Add", "UNIMPLEMENTED no_route"),
-    ("GRPCRoute, method of any service", "/any.Thing/Watch", "v2 /any.Thing/Watch"),
-    ("a service counts more than a method", "/shop.Cart/Watch", "v1 /shop.Cart/Watch"),
-    ("GRPCRoute, regular expressions", "/depot.Stock/GetAll", "v2 /depot.Stock/GetAll"),
-    ("all of the method", "/depot.Stock/Forget", "UNIMPLEMENTED no_route"),
-    ("GRPCRouteNamedRouteRule, header modifiers", "/shop.Edited/Do", "v1 /shop.Edited/Do added=set headers=x-more"),
-    ("header modifier of a backend", "/shop.Backend/Do", "v2 /shop.Backend/Do added=by-backend headers=x-unwanted"),
-    ("what no rule is for", "/nobodys.Business/Do", "UNIMPLEMENTED no_route"),
-    ("a backend that cannot be found", "/shop.Nobody/Do", "UNAVAILABLE no_backend"),
+const POLICY: &str = r#"
+---
+apiVersion: weft.dev/v1alpha1
+kind: TrafficPolicy
+metadata: {name: spoilt, namespace: shop}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: GRPCRoute, name: echo, sectionName: spoilt}]
+  faults: {abort: {grpc: data-loss}}
+"#;
+
+/// A call is a path, and a header.
+pub const CASES: [Case; 14] = [
+    case("Mesh GRPCRoute", "a service", "/shop.Cart/Drop", "v1 /shop.Cart/Drop"),
+    case("GRPCRoute", "an exact method", "/shop.Cart/Add", "v2 /shop.Cart/Add"),
+    case("GRPCRoute", "a header", "/shop.Cart/Add x-version=one", "v1 /shop.Cart/Add"),
+    case("GRPCRoute", "another value", "/shop.Cart/Add x-version=two", "v2 /shop.Cart/Add"),
+    case("GRPCRoute", "a service is all of a name", "/shop.Cartoon/Add", "UNIMPLEMENTED no_route"),
+    case("GRPCRoute", "a method of any service", "/any.Thing/Watch", "v2 /any.Thing/Watch"),
+    case("GRPCRoute", "a service counts more than a method", "/shop.Cart/Watch", "v1 /shop.Cart/Watch"),
+    case("GRPCRoute", "regular expressions", "/depot.Stock/GetAll", "v2 /depot.Stock/GetAll"),
+    case("GRPCRoute", "which are for all of a method", "/depot.Stock/Forget", "UNIMPLEMENTED no_route"),
+    case("GRPCRoute", "header modifiers", "/shop.Edited/Do", "v1 /shop.Edited/Do added=set headers=x-more"),
+    case("GRPCRoute", "of a backend", "/shop.Backend/Do", "v2 /shop.Backend/Do added=by-backend headers=x-unwanted"),
+    case("GRPCRoute", "what no rule is for", "/nobodys.Business/Do", "UNIMPLEMENTED no_route"),
+    case("GRPCRoute", "a backend that cannot be found", "/shop.Nobody/Do", "UNAVAILABLE no_backend"),
+    case("GRPCRouteNamedRouteRule", "a policy names it", "/shop.Spoilt/Do", "DATA_LOSS fault"),
 ];
 
 fn echo(name: &str) -> App {
@@ -83,16 +99,11 @@ fn mesh(routes: &str) -> Mesh {
 }
 
 #[test]
-fn every_clause_is_kept_through_sidecars() {
-    let mesh = mesh(ROUTES);
-    let answers = told(&mesh, &CALLS.map(|(_, call, _)| call));
-    let wrong: Vec<String> = CALLS
-        .iter()
-        .zip(&answers)
-        .filter(|((.., expected), answer)| !answer.starts_with(expected))
-        .map(|((feature, call, expected), answer)| format!("{feature}: {call}: {answer}, expected {expected}"))
-        .collect();
-    assert!(answers.len() == CALLS.len() && wrong.is_empty(), "{wrong:#?}");
+fn calls_go_where_rules_say_and_become_what_filters_say() {
+    let mesh = mesh(&[ROUTES, POLICY].concat());
+    let answers = told(&mesh, &CASES.map(|case| case.call));
+    let wrong: Vec<String> = CASES.iter().zip(&answers).filter_map(|(case, answer)| case.wrong(answer)).collect();
+    assert!(answers.len() == CASES.len() && wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

@@ -1,14 +1,14 @@
-//! TCPRoutes and TLSRoutes of the Gateway API, through sidecars.
-
-#[path = "opaque/certificate.rs"]
-mod certificate;
+//! TCPRoute and TLSRoute.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 use tests::{App, Mesh, eventually, manifests, script, service};
 
-use certificate::certificate;
+use crate::{
+    case::{Case, case},
+    certificate::certificate,
+};
 
 /// Says its name at once.
 fn named(name: &str) -> App {
@@ -46,7 +46,7 @@ const ONE: &str = "{name: one, port: 7000}";
 const TWO: &str = "{name: two, port: 7000}";
 
 #[test]
-fn mesh_tcp_route_weight() {
+fn connections_are_shared_as_weights_say() {
     let mesh = up(&(names(None) + &tcp_route("{name: one, port: 7000, weight: 9}, {name: two, port: 7000, weight: 1}")));
     let shared = heard(&mesh, 2000);
     assert!(shared["two"].abs_diff(200) < 60 && shared.len() == 2, "{shared:?}");
@@ -89,6 +89,18 @@ fn tls_route(name: &str, hostnames: &str, backend: &str) -> String {
     )
 }
 
+/// A call is the name that TLS asks for, and what is told whose certificate it is shown.
+pub const CASES: [Case; 8] = [
+    case("TLSRoute", "an exact name", "a.shop.example", "one.example"),
+    case("TLSRoute", "in any letters", "A.Shop.Example", "one.example"),
+    case("TLSRoute", "a wildcard", "b.shop.example", "two.example"),
+    case("TLSRoute", "of several labels", "c.b.shop.example", "two.example"),
+    case("TLSRoute", "one of several names", "other.example", "two.example"),
+    case("TLSRoute", "a wildcard is not for what it is under", "shop.example", "nobody"),
+    case("TLSRoute", "a name that nobody has", "third.example", "nobody"),
+    case("TLSRoute", "no name at all", "", "nobody"),
+];
+
 /// Shows a certificate for `name.example`.
 fn vault(name: &str) -> App {
     let file = format!("{name}.pem");
@@ -105,7 +117,7 @@ fn shown(mesh: &Mesh, server: &str) -> String {
 }
 
 #[test]
-fn tls_route_by_server_name() {
+fn connections_go_where_the_name_leads_that_tls_asks_for() {
     let routes = tls_route("exact", "[a.shop.example]", "one") + &tls_route("under", "['*.shop.example', other.example]", "two");
     let service = service("vault", &json!({"selector": {"app": "one"}, "ports": [{"port": 4433}]}));
     let text = manifests([&vault("one"), &vault("two")]) + &service;
@@ -113,18 +125,8 @@ fn tls_route_by_server_name() {
     let mesh = Mesh::up_with(&(text.clone() + &routes), &files);
     mesh.ready("one-0");
     mesh.ready("two-0");
-    for (feature, server, expected) in [
-        ("TLSRoute, exact name", "a.shop.example", "one.example"),
-        ("in whatever letters", "A.Shop.Example", "one.example"),
-        ("TLSRoute, wildcard", "b.shop.example", "two.example"),
-        ("of several labels", "c.b.shop.example", "two.example"),
-        ("one of several hostnames", "other.example", "two.example"),
-        ("a wildcard is not for what it is under", "shop.example", "nobody"),
-        ("a name that nobody has", "third.example", "nobody"),
-        ("no name at all", "", "nobody"),
-    ] {
-        assert_eq!(shown(&mesh, server), expected, "{feature}");
-    }
+    let wrong: Vec<String> = CASES.iter().filter_map(|case| case.wrong(&shown(&mesh, case.call))).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
     let told = mesh.succeed("counting", &["sh", "-c", "curl -s -m 5 http://vault:4433/; curl -s http://127.0.0.1:17003/metrics"]);
     let counted = |line: &str| line.starts_with("weft_refusals_total") && line.contains("no_route") && !line.ends_with(" 0");
     assert!(told.lines().any(counted), "what is no TLS is broken off: {told}");
