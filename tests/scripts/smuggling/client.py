@@ -15,7 +15,8 @@ import sys
 import threading
 import time
 
-# After a sequence that got no answer from the service, so that what its connection left behind is written down before the mark.
+# After a sequence that got no answer from the service, so that what its connection left behind is written down before the mark, where
+# it does not tell whose it is.
 SETTLE = 0.01
 
 # Times to ask a service whether it is there, before anything is sent to it.

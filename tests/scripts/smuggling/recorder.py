@@ -4,7 +4,7 @@
 
 Every line of LOG is a JSON object: a request whose head arrived (`begun`), one that arrived whole (`read`), or what was wrong with
 the bytes (`malformed`). A request is answered with its own method and target, so that nobody can take its answer for another's.
-Bytes are told as the code points of the same numbers.
+Bytes are told as the code points of the same numbers. A request that says in `X-Case` whose it is is told with that.
 """
 
 import json
@@ -66,6 +66,7 @@ def exchange(connection, stream, log):
         raise Malformed(f"{len(hosts)} Host fields")
     length, chunked = framing(fields, minor)
     told = {"method": text(method), "target": text(target), "host": text(b", ".join(hosts))}
+    told["case"] = text(dict(fields).get(b"x-case", b""))
     told["fields"] = [[text(name), text(value)] for name, value in fields]
     log.write(event="begun", **told)
     if b"100-continue" in [value.lower() for name, value in fields if name == b"expect"]:

@@ -43,8 +43,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn record(request: Request<Incoming>, log: &File) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let hosts: Vec<String> = head.headers.get_all(HOST).iter().map(|host| text(host.as_bytes())).collect();
-    let mut told =
-        json!({"event": "begun", "method": head.method.as_str(), "target": head.uri.to_string(), "host": hosts.join(", ")});
+    let case = head.headers.get("x-case").map(|case| text(case.as_bytes())).unwrap_or_default();
+    let mut told = json!({
+        "event": "begun", "case": case,
+        "method": head.method.as_str(), "target": head.uri.to_string(), "host": hosts.join(", "),
+    });
     write(log, &told);
     match body.collect().await {
         Ok(collected) => {

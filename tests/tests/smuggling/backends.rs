@@ -110,21 +110,28 @@ pub struct Seen {
     pub malformed: Vec<String>,
 }
 
-/// What a backend wrote down, by the number of the sequence: everything before its mark.
+/// What a backend wrote down, by the number of the sequence: what tells its number, and of the rest everything before its mark.
 pub fn seen(folder: &Path, backend: &str) -> BTreeMap<usize, Seen> {
     let log = fs::read_to_string(folder.join(format!("{backend}.log"))).expect("a backend's log");
-    let mut sequences = BTreeMap::new();
-    let mut current = Seen::default();
+    let mut sequences: BTreeMap<usize, Seen> = BTreeMap::new();
+    let mut untold = Vec::new();
     for line in log.lines() {
         let entry: Value = serde_json::from_str(line).expect("an entry of the log");
+        if let Ok(number) = text(&entry, "case").parse() {
+            sequences.entry(number).or_default().note(&entry);
+            continue;
+        }
         match (entry["event"].as_str(), text(&entry, "target").strip_prefix("/mark/")) {
             (Some("read"), Some(number)) => {
+                let before = std::mem::take(&mut untold);
                 // The very first mark only tells that the service answers.
-                let before = std::mem::take(&mut current);
-                number.parse().ok().and_then(|number: usize| sequences.insert(number, before));
+                if let Ok(number) = number.parse() {
+                    let seen: &mut Seen = sequences.entry(number).or_default();
+                    before.iter().for_each(|entry| seen.note(entry));
+                }
             }
             (_, Some(_)) => {}
-            _ => current.note(&entry),
+            _ => untold.push(entry),
         }
     }
     sequences

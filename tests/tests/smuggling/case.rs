@@ -105,9 +105,28 @@ impl Case {
         Sequence { services: services.to_vec(), pieces, pause: APART, until: format!("answer to GET {SENTINEL}\n"), patience }
     }
 
-    /// Everything that is sent: the marker last.
-    pub fn sent(&self) -> Vec<u8> {
-        [&self.bytes[..], format!("GET {SENTINEL} HTTP/1.1\r\nHost: {HOST}\r\n\r\n").as_bytes()].concat()
+    /// Everything that is sent as the sequence of that number: the marker last.
+    pub fn sent(&self, number: usize) -> Vec<u8> {
+        [&self.tagged(number)[..], format!("GET {SENTINEL} HTTP/1.1\r\nHost: {HOST}\r\n\r\n").as_bytes()].concat()
+    }
+
+    /// How many bytes are sent before the marker.
+    pub fn length(&self) -> usize {
+        self.tagged(0).len()
+    }
+
+    /// The bytes, with a field that tells whose the first request is, of the same length for every number. A head that was
+    /// broken off may arrive when the next case is under way already. Requests that do not begin as the usual ones are as
+    /// they are: they are about that, and no backend reads them unless they are answered.
+    fn tagged(&self, number: usize) -> Vec<u8> {
+        let usual = format!(" /x HTTP/1.1\r\nHost: {HOST}");
+        let line = self.bytes.iter().position(|byte| *byte == b' ').unwrap_or_default();
+        let (method, rest) = self.bytes.split_at(line);
+        if method.contains(&b'\n') || !rest.starts_with(usual.as_bytes()) {
+            return self.bytes.clone();
+        }
+        let (target, rest) = rest.split_at(" /x HTTP/1.1\r\n".len());
+        [method, target, format!("X-Case: {number:05}\r\n").as_bytes(), rest].concat()
     }
 }
 

@@ -40,7 +40,8 @@ fn the_cases_are_many_and_no_proxy_can_pass_by_refusing_everything() {
 fn try_all(way: Way) {
     let mesh = backends::up(way);
     let cases = cases::all();
-    let sequences: Vec<Sequence> = cases.iter().map(|case| case.sequence(&BACKENDS, vec![case.sent()])).collect();
+    let sequences: Vec<Sequence> =
+        cases.iter().enumerate().map(|(number, case)| case.sequence(&BACKENDS, vec![case.sent(number)])).collect();
     let told = exchange::send(&mesh, way, &sequences);
     let mut wrong = Complaints::default();
     for backend in BACKENDS {

@@ -39,8 +39,9 @@ fn try_cuts(way: Way) {
     let mesh = backends::up(way);
     let cases: Vec<Case> = cases::all().into_iter().filter(|case| SAMPLE.contains(&case.name.as_str())).collect();
     assert_eq!(cases.len(), SAMPLE.len(), "a case of the sample has another name now");
+    let cut = cases.iter().flat_map(|case| Cut::all(case).map(move |cut| (case, cut)));
     let cut: Vec<(&Case, Vec<Vec<u8>>)> =
-        cases.iter().flat_map(|case| cuts(case).into_iter().map(move |cut| (case, cut))).collect();
+        cut.enumerate().map(|(number, (case, cut))| (case, cut.pieces(&case.sent(number)))).collect();
     // They take turns: the cases have shown already that all backends read them alike.
     let turns = || BACKENDS.iter().cycle();
     let sequences: Vec<Sequence> =
@@ -56,11 +57,23 @@ fn try_cuts(way: Way) {
     wrong.report(way);
 }
 
-/// The bytes of a case, in two pieces at every place, and one by one.
-fn cuts(case: &Case) -> Vec<Vec<Vec<u8>>> {
-    let sent = case.sent();
-    // The last cut falls behind the first byte of the marker.
-    let in_two = (1..=case.bytes.len() + 1).map(|place| vec![sent[..place].to_vec(), sent[place..].to_vec()]);
-    let one_by_one = sent.iter().map(|byte| vec![*byte]).collect();
-    in_two.chain([one_by_one]).collect()
+/// Where bytes are cut.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    InTwo(usize),
+    OneByOne,
+}
+
+impl Cut {
+    /// In two at every place of a case, and one by one. The last place falls behind the first byte of the marker.
+    fn all(case: &Case) -> impl Iterator<Item = Self> + use<> {
+        (1..=case.length() + 1).map(Self::InTwo).chain([Self::OneByOne])
+    }
+
+    fn pieces(self, sent: &[u8]) -> Vec<Vec<u8>> {
+        match self {
+            Self::InTwo(place) => vec![sent[..place].to_vec(), sent[place..].to_vec()],
+            Self::OneByOne => sent.iter().map(|byte| vec![*byte]).collect(),
+        }
+    }
 }
