@@ -4,6 +4,7 @@
 //! run as root and as an ordinary user alike.
 
 mod cluster;
+mod echo;
 mod installed;
 mod manifest;
 mod mesh;
@@ -13,6 +14,7 @@ mod wait;
 mod worlds;
 
 pub use cluster::{Cluster, Control, free_port, get, helm, secret_file};
+pub use echo::{ECHO_FILE, echo, echo_as};
 pub use installed::{INSTALL_FLAGS, client, install, namespace, printed, ready, settled};
 pub use manifest::{App, manifests, service};
 pub use mesh::{Mesh, Running, go_program, program, python, script};

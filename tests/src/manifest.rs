@@ -4,10 +4,11 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-/// A workload of the namespace `shop`, and the service of the same name before it.
+/// A workload, and the service of the same name before it; of the namespace `shop` unless it is said otherwise.
 #[derive(Clone, Debug)]
 pub struct App {
     name: String,
+    namespace: String,
     workload: Value,
     service: Value,
     /// Of the service.
@@ -22,7 +23,15 @@ impl App {
     pub fn new(name: &str, port: u16, command: &[&str]) -> Self {
         let workload = json!({"command": command, "serviceAccountName": name, "ports": [{"containerPort": port}]});
         let service = json!({"selector": {"app": name}, "ports": [{"port": port}]});
-        Self { name: name.to_owned(), workload, service, annotations: json!({}), labels: json!({"app": name}) }
+        let (annotations, labels) = (json!({}), json!({"app": name}));
+        Self { name: name.to_owned(), namespace: String::from("shop"), workload, service, annotations, labels }
+    }
+
+    /// Of another namespace.
+    #[must_use]
+    pub fn of(mut self, namespace: &str) -> Self {
+        namespace.clone_into(&mut self.namespace);
+        self
     }
 
     /// Without a sidecar.
@@ -74,20 +83,20 @@ impl App {
 
 impl fmt::Display for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, workload, service, annotations, labels } = self;
-        let metadata = json!({"name": name, "namespace": "shop", "labels": labels});
+        let Self { name, namespace, workload, service, annotations, labels } = self;
+        let metadata = json!({"name": name, "namespace": namespace, "labels": labels});
         let workload = json!({"apiVersion": "weft.dev/v1alpha1", "kind": "Workload", "metadata": metadata, "spec": workload});
-        writeln!(f, "---\n{workload}\n{}", described(name, service, annotations))
+        writeln!(f, "---\n{workload}\n{}", described(name, namespace, service, annotations))
     }
 }
 
 /// A service of the namespace `shop` on its own.
 pub fn service(name: &str, spec: &Value) -> String {
-    described(name, spec, &json!({}))
+    described(name, "shop", spec, &json!({}))
 }
 
-fn described(name: &str, spec: &Value, annotations: &Value) -> String {
-    let metadata = json!({"name": name, "namespace": "shop", "annotations": annotations});
+fn described(name: &str, namespace: &str, spec: &Value, annotations: &Value) -> String {
+    let metadata = json!({"name": name, "namespace": namespace, "annotations": annotations});
     format!("---\n{}\n", json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}))
 }
 
