@@ -41,6 +41,7 @@ pub(crate) struct Metrics {
     version: Gauge,
     changed: Gauge,
     expiry: Gauge<i64, AtomicI64>,
+    status_writes: Family<Outcome, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -67,6 +68,33 @@ struct PortReason {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ObjectKind {
     kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+/// What came of writing the conditions of a route or a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StatusWrite {
+    Written,
+    /// Others wrote at the same time, again and again: it is tried later.
+    Outrun,
+    /// The API server did not let us, or could not be asked.
+    Failed,
+}
+
+impl StatusWrite {
+    const ALL: [Self; 3] = [Self::Written, Self::Outrun, Self::Failed];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Outrun => "outrun",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// A stream that is open; counted until it is dropped.
@@ -99,6 +127,7 @@ impl Metrics {
             version: Gauge::default(),
             changed: Gauge::default(),
             expiry: Gauge::default(),
+            status_writes: Family::default(),
         };
         metrics.begin();
         metrics.register();
@@ -116,6 +145,9 @@ impl Metrics {
             for family in [&self.pushed, &self.resources, &self.nacked] {
                 family.get_or_create_owned(&Type { r#type });
             }
+        }
+        for outcome in StatusWrite::ALL.map(StatusWrite::word) {
+            self.status_writes.get_or_create_owned(&Outcome { outcome });
         }
         for port in [DISCOVERY, CERTIFICATES] {
             self.handshakes.get_or_create_owned(&Port { port });
@@ -158,6 +190,7 @@ impl Metrics {
             "When control's own certificate ends, in Unix time",
             self.expiry.clone(),
         );
+        registry.register("status_writes", "Conditions of routes and policies written, by outcome", self.status_writes.clone());
     }
 
     /// What a scrape is told.
@@ -225,6 +258,10 @@ impl Metrics {
     pub(crate) fn changed(&self) {
         self.version.inc();
         self.changed.set(unix(clock::wall()));
+    }
+
+    pub(crate) fn status_written(&self, outcome: StatusWrite) {
+        self.status_writes.get_or_create_owned(&Outcome { outcome: outcome.word() }).inc();
     }
 
     pub(crate) fn certificate_ends(&self, time: SystemTime) {

@@ -133,7 +133,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
             if let (Some(injection), Some(listener)) = (settings.injection.clone(), webhook) {
                 let (authority, state, replica) = (issuing.authority.clone(), state.clone(), settings.replica.clone());
                 let (client, namespace) = (client.clone(), settings.namespace.clone());
-                let injector = Injector { client, authority, state, namespace, replica, injection, listener };
+                let metrics = metrics.clone();
+                let injector = Injector { client, authority, state, metrics, namespace, replica, injection, listener };
                 injector.begin().await.context("sidecars cannot be added")?;
             }
             (watch::cluster(client.clone(), state.clone(), metrics.clone()), Tellers::cluster(client))

@@ -5,6 +5,7 @@
 //! | `ca` | the root, in a Secret |
 //! | `bundles` | the trust bundle, in every namespace with sidecars |
 //! | `webhook` | what the API server needs to believe our webhook |
+//! | `statuses` | what is told to whoever wrote routes and policies |
 //! | `events` | what people are told who look with kubectl |
 //! | `owner` | whose all of that is |
 //! | `lease` | who of several replicas does what one is enough for |
@@ -16,6 +17,7 @@ mod ca;
 mod events;
 mod lease;
 mod owner;
+mod statuses;
 mod webhook;
 
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     admit::{self, Beside},
+    metrics::Metrics,
     settings::Injection,
     state::State,
 };
@@ -58,6 +61,7 @@ pub(crate) struct Injector {
     pub(crate) client: Client,
     pub(crate) authority: Arc<Authority>,
     pub(crate) state: State,
+    pub(crate) metrics: Metrics,
     /// Where we run.
     pub(crate) namespace: String,
     /// What tells this replica from others.
@@ -72,7 +76,7 @@ impl Injector {
     /// # Errors
     /// The API server is too old, or there is no certificate for it.
     pub(crate) async fn begin(self) -> anyhow::Result<()> {
-        let Self { client, authority, state, namespace, replica, injection, listener } = self;
+        let Self { client, authority, state, metrics, namespace, replica, injection, listener } = self;
         let Injection { settings, webhook, .. } = injection;
         let version = client.apiserver_version().await.context("the API server does not tell its version")?;
         native_sidecars(&version).map_err(|why| anyhow!(why))?;
@@ -95,9 +99,10 @@ impl Injector {
         let leading = client.clone();
         let once = move || {
             let (client, webhook, root) = (client.clone(), webhook.clone(), root.clone());
-            let (bundles, state) = (bundles.clone(), state.clone());
+            let (bundles, state, metrics) = (bundles.clone(), state.clone(), metrics.clone());
             async move {
-                tokio::join!(webhook::keep_root(client, webhook, root), bundles.keep(state));
+                let root = webhook::keep_root(client.clone(), webhook, root);
+                tokio::join!(root, bundles.keep(state.clone()), statuses::keep(client, state, metrics));
             }
         };
         tokio::spawn(async move { lease::lead(leading, &namespace, (LEASE, owner), replica, once).await });

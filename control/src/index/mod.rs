@@ -19,7 +19,7 @@ use std::{
 
 use lookup::Lookup;
 pub(crate) use nouns::{
-    Change, Endpoint, Hints, Identity, Key, Kind, Namespace, Node, Object, Pod, Service, ServicePort, Slice, SlicePort,
+    Change, Edition, Endpoint, Hints, Identity, Key, Kind, Namespace, Node, Object, Pod, Service, ServicePort, Slice, SlicePort,
 };
 use peers::PeerAuthentications;
 pub(crate) use peers::{PeerAuthentication, Proof, Proofs};
@@ -442,6 +442,11 @@ impl Index {
     /// All traffic policies, in the order of their keys.
     pub(crate) fn traffic_policies(&self) -> impl Iterator<Item = &TrafficPolicy> {
         self.traffic_policies.all()
+    }
+
+    /// A traffic policy.
+    pub(crate) fn traffic_policy(&self, id: &PolicyId) -> Option<&TrafficPolicy> {
+        self.traffic_policies.get(id)
     }
 
     /// The traffic policy that counts of those of a kind that are attached to `target`.

@@ -21,6 +21,17 @@ impl fmt::Display for Key {
     }
 }
 
+/// Which version of an object is meant, so that what is told of it names what was read. Nothing, where a directory is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Edition {
+    /// Version of the API in which it was read.
+    pub(crate) version: String,
+    /// Another object of the same name has another.
+    pub(crate) uid: String,
+    /// Grows with each edit.
+    pub(crate) generation: i64,
+}
+
 /// Something that can be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Object {

@@ -7,6 +7,7 @@ mod neighbours;
 mod policies;
 mod replicas;
 mod routes;
+mod statuses;
 
 use tests::Cluster;
 

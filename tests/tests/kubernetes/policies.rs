@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use tests::{Cluster, Control, eventually};
+use tests::{Cluster, Control, eventually, free_port};
 
 use super::namespace;
 
@@ -48,7 +48,10 @@ fn traffic_policy(sections: &str) -> String {
 fn traffic_policies_are_checked_by_the_api_server_and_followed() {
     let cluster = Cluster::shared();
     namespace(cluster, "traffic");
-    let control = cluster.control(&["--ca-secret", "weft-ca-traffic", "--namespace", "traffic"]);
+    // It leads, and so writes into their status what it tells of them.
+    let (port, webhook) = (free_port().to_string(), ["--webhook-name", "traffic"]);
+    let flags = ["--ca-secret", "weft-ca-traffic", "--namespace", "traffic", "--webhook-port", &port];
+    let control = cluster.control(&[&flags[..], &webhook].concat());
     cluster.apply(&kind("trafficpolicies"));
     let whole = "  balancer: {type: Maglev, hashOn: [{header: x-user}, {cookie: {name: session, ttl: 1h}}, {source: true}], slowStart: 30s, zones: Prefer}\n  \
         outliers: {consecutiveFailures: 5, failureShare: {percent: 50, requests: 20}, latency: {factor: 5}, interval: 10s}\n  \
@@ -62,6 +65,13 @@ fn traffic_policies_are_checked_by_the_api_server_and_followed() {
         (told.contains("TargetNotFound") && !told.contains("PartiallyInvalid")).then_some(())
     });
     assert_eq!(known(&control, "TrafficPolicy"), "1");
+    let told = || cluster.kubectl(&["-n", "traffic", "get", "trafficpolicy", "web", "-o", "jsonpath={.status.ancestors}"]);
+    let about = |told: &str| told.contains("weft.dev/control") && told.contains("\"kind\":\"Service\",\"name\":\"web\"");
+    eventually("its status says so", || Some(told()).filter(|told| about(told) && told.contains("TargetNotFound")));
+    cluster.apply("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: traffic}\nspec: {ports: [{port: 80}]}\n");
+    eventually("and that it is accepted", || {
+        Some(told()).filter(|told| told.contains("\"Accepted\",\"status\":\"True\",\"type\""))
+    });
     for wrong in [
         "  timeouts: {request: soon}\n",
         "  faults: {abort: {status: 503, grpc: unavailable}}\n",

@@ -11,9 +11,21 @@ fn kind(kind: &str, plural: &str, version: &str) -> String {
         "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: {plural}.gateway.networking.k8s.io\n  \
          annotations: {{api-approved.kubernetes.io: unapproved}}\nspec:\n  group: gateway.networking.k8s.io\n  scope: Namespaced\n  \
          names: {{kind: {kind}, listKind: {kind}List, plural: {plural}, singular: {}}}\n  versions:\n  - name: {version}\n    served: true\n    \
-         storage: true\n    schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}\n",
+         storage: true\n    subresources: {{status: {{}}}}\n    schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}\n",
         kind.to_lowercase()
     )
+}
+
+/// Tells the API server of them.
+pub(crate) fn kinds(cluster: &Cluster) {
+    let kinds = [
+        kind("HTTPRoute", "httproutes", "v1"),
+        kind("GRPCRoute", "grpcroutes", "v1"),
+        kind("TCPRoute", "tcproutes", "v1alpha2"),
+        kind("TLSRoute", "tlsroutes", "v1alpha3"),
+        kind("ReferenceGrant", "referencegrants", "v1beta1"),
+    ];
+    cluster.apply(&kinds.join("---\n"));
 }
 
 /// The conditions of the route `name`, as control tells them.
@@ -29,16 +41,7 @@ fn routes_come_and_go_with_their_kinds() {
     let cluster = Cluster::shared();
     namespace(cluster, "routed");
     let control = cluster.control(&["--ca-secret", "weft-ca-routed", "--namespace", "routed"]);
-    cluster.apply(
-        &[
-            kind("HTTPRoute", "httproutes", "v1"),
-            kind("GRPCRoute", "grpcroutes", "v1"),
-            kind("TCPRoute", "tcproutes", "v1alpha2"),
-            kind("TLSRoute", "tlsroutes", "v1alpha3"),
-            kind("ReferenceGrant", "referencegrants", "v1beta1"),
-        ]
-        .join("---\n"),
-    );
+    kinds(cluster);
     let route = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: routed}\nspec: {ports: [{port: 80}]}\n---\n\
         apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web, namespace: routed}\nspec:\n  \
         parentRefs: [{group: '', kind: Service, name: web}]\n  rules: [{backendRefs: [{name: web, port: 80}, {name: nobody, port: 80}]}]\n";

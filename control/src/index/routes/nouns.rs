@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{Key, Protocol, Service, ServicePort};
+use super::super::{Edition, Key, Protocol, Service, ServicePort};
 
 /// What a route is about. Of several kinds at one port the first counts. Source: "Route types" of GEP-1294.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,7 @@ pub(crate) struct Route {
     pub(crate) key: Key,
     /// When it was made, in Unix seconds.
     pub(crate) made: i64,
+    pub(crate) edition: Edition,
     /// Whose requests it is about. Those that are no services are not ours.
     pub(crate) parents: Vec<Parent>,
     /// For which servers connections must be that it is about.

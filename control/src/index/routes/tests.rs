@@ -2,7 +2,7 @@
 
 use super::{super::Index, *};
 use crate::index::{
-    Kind, Object, Protocol,
+    Edition, Kind, Object, Protocol,
     tests::{key, service},
 };
 
@@ -16,6 +16,7 @@ pub(crate) fn route(namespace: &str, name: &str, parent: &Key, backend: &Key) ->
         kind: RouteKind::Http,
         key: key_in(namespace, name),
         made: 0,
+        edition: Edition::default(),
         parents: vec![Parent { service: parent.clone(), port: None, port_name: None }],
         servers: Servers::All,
         rules: vec![rule(vec![Match::all()], vec![to(backend, 1)])],

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::super::{Key, routes::RouteKind};
+use super::super::{Edition, Key, routes::RouteKind};
 
 /// What is said of requests to some services, or of some routes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,7 @@ pub(crate) struct TrafficPolicy {
     pub(crate) key: Key,
     /// When it was made, in Unix seconds.
     pub(crate) made: i64,
+    pub(crate) edition: Edition,
     pub(crate) targets: Vec<Attached>,
     pub(crate) said: Said,
     /// What in it means nothing: it counts for nothing.

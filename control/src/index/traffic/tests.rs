@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::index::{
-    Index, Kind, Object, Protocol, Subject, Touched,
+    Edition, Index, Kind, Object, Protocol, Subject, Touched,
     routes::{RouteKind, tests::route},
     tests::{endpoint, key, pod, service, slice},
 };
@@ -13,7 +13,15 @@ use crate::index::{
 pub(crate) fn policy(name: &str, target: Attached, seconds: u64) -> TrafficPolicy {
     let timeouts = Timeouts { request: Some(Duration::from_secs(seconds)), ..Timeouts::default() };
     let said = Said { timeouts, ..Said::default() };
-    TrafficPolicy { kind: PolicyKind::Traffic, key: key(name), made: 1, targets: vec![target], said, mistakes: Vec::new() }
+    TrafficPolicy {
+        kind: PolicyKind::Traffic,
+        key: key(name),
+        made: 1,
+        edition: Edition::default(),
+        targets: vec![target],
+        said,
+        mistakes: Vec::new(),
+    }
 }
 
 fn of_service(port: Option<&str>) -> Attached {

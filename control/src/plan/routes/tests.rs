@@ -32,7 +32,7 @@ use wire::{
 use super::{super::view::View, *};
 use crate::{
     index::{
-        Object, Protocol, Subject,
+        Edition, Object, Protocol, Subject,
         routes::{
             Action, Backend, CallMatch, Cors, Forward, HeaderChanges, Mirror, PathChange, PathMatch, Redirect, Reference, Retry,
             Rewrite, Route, RouteKind, Rule, Session, ToldBy, ValueMatch,
@@ -540,6 +540,7 @@ fn policy(name: &str, target: Attached, said: Said) -> Object {
         kind: PolicyKind::Traffic,
         key: key(name),
         made: 1,
+        edition: Edition::default(),
         targets: vec![target],
         said,
         mistakes: Vec::new(),

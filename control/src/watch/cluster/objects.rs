@@ -15,7 +15,8 @@ use serde::de::DeserializeOwned;
 use super::super::{mistake::Mistake, opaque::OpaquePorts, policies, routes, traffic};
 use crate::{
     index::{
-        DefaultPolicy, Endpoint, Hints, Key, Namespace, Node, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort,
+        DefaultPolicy, Edition, Endpoint, Hints, Key, Namespace, Node, Object, Pod, Protocol, Service, ServicePort, Slice,
+        SlicePort, routes::Route, traffic::TrafficPolicy,
     },
     manifest::{
         kinds::{AFFINITY_SECONDS, DEFAULT_POLICY_ANNOTATION, MESHED_ANNOTATION, OPAQUE_PORTS_ANNOTATION, SERVICE_LABEL},
@@ -143,42 +144,43 @@ pub(super) fn peer_authentication(object: &DynamicObject) -> Option<Object> {
 /// A traffic policy. What in it means nothing is told in its conditions.
 pub(super) fn traffic_policy(object: &DynamicObject) -> Option<Object> {
     let policy = traffic::policy_in_parts(key(&object.metadata), made(object), &object.data["spec"]);
-    Some(Object::TrafficPolicy(Box::new(policy)))
+    Some(Object::TrafficPolicy(Box::new(TrafficPolicy { edition: edition(object), ..policy })))
 }
 
 /// The same of the Gateway API.
 pub(super) fn backend_traffic_policy(object: &DynamicObject) -> Option<Object> {
     let key = key(&object.metadata);
     let spec = spec(object, &key)?;
-    Some(Object::TrafficPolicy(Box::new(traffic::backend_policy(key, made(object), &spec).0)))
+    let (policy, _) = traffic::backend_policy(key, made(object), &spec);
+    Some(Object::TrafficPolicy(Box::new(TrafficPolicy { edition: edition(object), ..policy })))
 }
 
 /// A route. What in it means nothing is told in its conditions.
 pub(super) fn http_route(object: &DynamicObject) -> Option<Object> {
     let key = key(&object.metadata);
     let spec = spec(object, &key)?;
-    Some(Object::Route(routes::http_route(key, made(object), &spec).0))
+    Some(route(object, routes::http_route(key, made(object), &spec).0))
 }
 
 /// A route of calls.
 pub(super) fn grpc_route(object: &DynamicObject) -> Option<Object> {
     let key = key(&object.metadata);
     let spec = spec(object, &key)?;
-    Some(Object::Route(routes::grpc_route(key, made(object), &spec).0))
+    Some(route(object, routes::grpc_route(key, made(object), &spec).0))
 }
 
 /// A route of connections.
 pub(super) fn tcp_route(object: &DynamicObject) -> Option<Object> {
     let key = key(&object.metadata);
     let spec = spec(object, &key)?;
-    Some(Object::Route(routes::tcp_route(key, made(object), &spec).0))
+    Some(route(object, routes::tcp_route(key, made(object), &spec).0))
 }
 
 /// A route of connections of TLS.
 pub(super) fn tls_route(object: &DynamicObject) -> Option<Object> {
     let key = key(&object.metadata);
     let spec = spec(object, &key)?;
-    Some(Object::Route(routes::tls_route(key, made(object), &spec).0))
+    Some(route(object, routes::tls_route(key, made(object), &spec).0))
 }
 
 /// A grant.
@@ -193,6 +195,20 @@ pub(super) fn grant(object: &DynamicObject) -> Option<Object> {
 fn spec<T: DeserializeOwned>(object: &DynamicObject, key: &Key) -> Option<T> {
     let read = serde_json::from_value(object.data["spec"].clone());
     read.inspect_err(|error| tracing::warn!(object = %key, %error, "it cannot be read, and counts for nothing")).ok()
+}
+
+fn route(object: &DynamicObject, read: Route) -> Object {
+    Object::Route(Route { edition: edition(object), ..read })
+}
+
+/// Which version of it was read.
+fn edition(object: &DynamicObject) -> Edition {
+    let of_api = object.types.as_ref().map(|types| types.api_version.as_str()).unwrap_or_default();
+    Edition {
+        version: of_api.rsplit('/').next().unwrap_or_default().to_owned(),
+        uid: object.metadata.uid.clone().unwrap_or_default(),
+        generation: object.metadata.generation.unwrap_or(0),
+    }
 }
 
 /// When it was made, in Unix seconds.
@@ -360,13 +376,14 @@ mod tests {
     #[test]
     fn routes_and_grants_are_read_unless_they_are_of_another_form() {
         let object = |spec: Value| -> DynamicObject {
-            read(
-                json!({ "metadata": { "name": "r", "namespace": "shop", "creationTimestamp": "1970-01-01T00:01:00Z" }, "spec": spec }),
-            )
+            let metadata = json!({ "name": "r", "namespace": "shop", "creationTimestamp": "1970-01-01T00:01:00Z", "uid": "u",
+                "generation": 2 });
+            read(json!({ "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec }))
         };
         let parent = json!({ "group": "", "kind": "Service", "name": "cart" });
         let Some(Object::Route(route)) = http_route(&object(json!({ "parentRefs": [parent] }))) else { panic!("no route") };
         assert_eq!((route.key.to_string().as_str(), route.made, route.parents.len()), ("shop/r", 60, 1));
+        assert_eq!(route.edition, Edition { version: "v1".into(), uid: "u".into(), generation: 2 });
         let granted = json!({ "to": [{ "group": "", "kind": "Service" }] });
         assert!(matches!(grant(&object(granted)), Some(Object::ReferenceGrant(grant)) if grant.to_all));
         assert_eq!((http_route(&object(json!({ "rules": 3 }))), grant(&object(json!({ "to": 3 })))), (None, None));

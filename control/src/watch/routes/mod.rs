@@ -13,7 +13,7 @@ pub(super) mod time;
 use super::mistake::Mistake;
 use crate::{
     index::{
-        Key,
+        Edition, Key,
         routes::{Grant, Parent, Route, RouteKind, Rule, Servers},
     },
     manifest::routes::{self, ConnectionRouteSpec, GROUP, GrpcRouteSpec, HttpRouteSpec, ParentReference, ReferenceGrantSpec},
@@ -66,7 +66,8 @@ fn route(
 ) -> (Route, Vec<Mistake>) {
     let (rules, mistakes): (_, Vec<_>) = read.into_iter().unzip();
     let parents = parents.iter().filter_map(|said| parent(&key.namespace, said)).collect();
-    (Route { kind, key, made, parents, servers: Servers::All, rules }, mistakes.into_iter().flatten().collect())
+    let read = Route { kind, key, made, edition: Edition::default(), parents, servers: Servers::All, rules };
+    (read, mistakes.into_iter().flatten().collect())
 }
 
 fn parent(namespace: &str, said: &ParentReference) -> Option<Parent> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Mistake, Reading, told, tries};
 use crate::{
     index::{
-        Key,
+        Edition, Key,
         traffic::{Attached, PolicyKind, RetryBudget, Said, TrafficPolicy},
     },
     manifest::traffic::{BackendTarget, BackendTrafficPolicySpec, RequestRate, RetryConstraint},
@@ -33,7 +33,8 @@ pub(in crate::watch) fn backend_policy(key: Key, made: i64, spec: &BackendTraffi
     let said = Said { retry_budget, ..Said::default() };
     let mistakes = reading.mistakes;
     let told = mistakes.iter().map(told).collect();
-    (TrafficPolicy { kind: PolicyKind::Backend, key, made, targets, said, mistakes: told }, mistakes)
+    let (kind, edition) = (PolicyKind::Backend, Edition::default());
+    (TrafficPolicy { kind, key, made, edition, targets, said, mistakes: told }, mistakes)
 }
 
 fn budget(reading: &mut Reading, said: &RetryConstraint) -> Option<RetryBudget> {

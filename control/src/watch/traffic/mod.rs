@@ -23,7 +23,7 @@ use self::reading::Reading;
 use super::mistake::Mistake;
 use crate::{
     index::{
-        Key,
+        Edition, Key,
         routes::RouteKind,
         traffic::{Attached, PolicyKind, Said, TrafficPolicy},
     },
@@ -56,7 +56,8 @@ pub(super) fn policy(key: Key, made: i64, spec: &TrafficPolicySpec) -> (TrafficP
     };
     let mistakes = reading.mistakes;
     let told = mistakes.iter().map(told).collect();
-    (TrafficPolicy { kind: PolicyKind::Traffic, key, made, targets, said, mistakes: told }, mistakes)
+    let (kind, edition) = (PolicyKind::Traffic, Edition::default());
+    (TrafficPolicy { kind, key, made, edition, targets, said, mistakes: told }, mistakes)
 }
 
 /// What `spec` says, where some sections may be of a form that came after us: those count for nothing.
