@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -189,15 +191,23 @@ func (c *cluster) wait(what string, patience time.Duration, ask func() error) er
 	}
 }
 
-// freePort is one that nobody listens on now.
+// nextPort is where the next port is looked for: somewhere else in every process.
+var nextPort = rand.IntN(12000)
+
+// freePort is one that nobody listens on now, and another each time. It is below those that the kernel gives to outgoing connections (32768
+// and more, unless ip_local_port_range says otherwise): one of these might have it before it is listened on, and between the two the whole
+// API server comes up.
 func freePort() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	var err error
+	for range 12000 {
+		port := strconv.Itoa(20000 + nextPort%12000)
+		nextPort++
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
+			return port, listener.Close()
+		}
 	}
-	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	return port, err
+	return "", err
 }
 
 func lastLine(path string) string {

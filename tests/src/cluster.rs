@@ -2,11 +2,16 @@
 
 use std::{
     fs,
+    hash::{BuildHasher as _, RandomState},
     io::{BufRead as _, BufReader, Write as _},
+    iter,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::OnceLock,
+    sync::{
+        LazyLock, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use serde_json::Value;
@@ -160,10 +165,15 @@ pub fn get(port: u16, path: &str) -> Option<String> {
     asked.status.success().then(|| String::from_utf8_lossy(&asked.stdout).into_owned())
 }
 
-/// A port that nobody listens on now.
+/// Where the next port is looked for: somewhere else in every process.
+static NEXT_PORT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one(()) % 12_000));
+
+/// A port that nobody listens on now, and another each time. It is below those that the kernel gives to outgoing connections (32768 and
+/// more, unless `ip_local_port_range` says otherwise), or one of these might have it before it is listened on.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
+    let next = || u16::try_from(20_000 + NEXT_PORT.fetch_add(1, Ordering::Relaxed) % 12_000).ok();
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    iter::repeat_with(next).take(12_000).flatten().find(is_free).expect("a free port")
 }
 
 /// Helm.

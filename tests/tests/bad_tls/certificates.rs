@@ -3,13 +3,12 @@
 
 use std::{
     fs,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
 };
 
-use tests::{eventually, program, script};
+use tests::{eventually, free_port, program, script};
 
 use crate::{
     authority::{ALIVE, Authority},
@@ -183,13 +182,6 @@ fn curl(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n")
 }
 
-/// Where the next ports are looked for.
-static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
-
 fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
-    // Below the ports that the kernel gives to whoever calls, so that nobody takes one before it is listened on.
-    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let start = 20_000 + u16::try_from(std::process::id() % 100).unwrap_or(0) * 100 + NEXT_PORT.fetch_add(50, Ordering::Relaxed);
-    let ports: Vec<u16> = (start..32_000).filter(free).take(COUNT).collect();
-    ports.try_into().expect("free ports")
+    std::array::from_fn(|_| free_port())
 }
