@@ -8,7 +8,7 @@ use certs::name::TrustDomain;
 
 use crate::{
     index::{DefaultPolicy, Index, Key, Object, Protocol, Service, ServicePort},
-    manifest::routes::{HttpRoute, ReferenceGrant},
+    manifest::routes::{GrpcRoute, HttpRoute, ReferenceGrant},
     plan::{self, Kind, Mesh},
     watch,
 };
@@ -45,6 +45,13 @@ impl Known {
     pub fn http_route(&mut self, route: &HttpRoute, made: i64) {
         let namespace = route.metadata.namespace.as_deref().unwrap_or("default");
         let (read, _) = watch::http_route(key(namespace, &route.metadata.name), made, &route.spec);
+        self.index.apply(Object::Route(read));
+    }
+
+    /// The same of calls.
+    pub fn grpc_route(&mut self, route: &GrpcRoute, made: i64) {
+        let namespace = route.metadata.namespace.as_deref().unwrap_or("default");
+        let (read, _) = watch::grpc_route(key(namespace, &route.metadata.name), made, &route.spec);
         self.index.apply(Object::Route(read));
     }
 

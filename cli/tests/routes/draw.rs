@@ -21,13 +21,15 @@ use crate::world::{Asked, World};
 type Expression = (&'static str, fn(&str) -> bool);
 
 /// All there are, of paths and of values: the reference must not ask whoever matches them in the product.
-const EXPRESSIONS: [Expression; 7] = [
+const EXPRESSIONS: [Expression; 9] = [
     (".*", |_| true),
     ("/a(/.*)?", |text| text == "/a" || text.starts_with("/a/")),
     ("/[ab]", |text| ["/a", "/b"].contains(&text)),
     ("/a|/a/b", |text| ["/a", "/a/b"].contains(&text)),
     ("[0-9]+", |text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())),
     ("1|2,.*", |text| text == "1" || text.starts_with("2,")),
+    ("S([.]T)?", |text| ["S", "S.T"].contains(&text)),
+    ("M|m", |text| ["M", "m"].contains(&text)),
     ("(?i)/A/?", |text| ["/a", "/A", "/a/", "/A/"].contains(&text)),
 ];
 
@@ -38,18 +40,25 @@ pub fn expression(expression: &str, text: &str) -> bool {
 
 /// Routes of the services, and grants.
 pub fn world() -> impl Strategy<Value = World> {
-    let name = (select(&["shop", "shop", "hall"][..]), select(&["a", "b", "c"][..]));
-    let routes = btree_map(name, (spec(), 0..2_i64), 0..4);
-    (routes, weighted(0.5, grant())).prop_map(|(routes, grant)| World {
-        routes: routes
-            .into_iter()
-            .map(|((namespace, name), (spec, made))| (HttpRoute { metadata: metadata(namespace, name), spec }, made))
-            .collect(),
+    (http_routes(4), weighted(0.5, grant())).prop_map(|(routes, grant)| World {
+        routes,
+        calls: Vec::new(),
         grants: grant.into_iter().collect(),
     })
 }
 
-fn metadata(namespace: &str, name: &str) -> Metadata {
+/// Fewer than so many.
+pub fn http_routes(many: usize) -> impl Strategy<Value = Vec<(HttpRoute, i64)>> {
+    let route = |((namespace, name), (spec, made))| (HttpRoute { metadata: metadata(namespace, name), spec }, made);
+    btree_map(name(), (spec(), 0..2_i64), 0..many).prop_map(move |routes| routes.into_iter().map(route).collect())
+}
+
+/// Namespace and name of a route.
+pub fn name() -> impl Strategy<Value = (&'static str, &'static str)> {
+    (select(&["shop", "shop", "hall"][..]), select(&["a", "b", "c"][..]))
+}
+
+pub fn metadata(namespace: &str, name: &str) -> Metadata {
     Metadata { name: name.to_owned(), namespace: Some(namespace.to_owned()), ..Metadata::default() }
 }
 
@@ -71,7 +80,7 @@ fn spec() -> impl Strategy<Value = HttpRouteSpec> {
     (vec(parent(), 1..3), vec(rule(), 0..4)).prop_map(|(parent_refs, rules)| HttpRouteSpec { parent_refs, rules })
 }
 
-fn parent() -> impl Strategy<Value = ParentReference> {
+pub fn parent() -> impl Strategy<Value = ParentReference> {
     let kind = prop_oneof![9 => Just(Some("Service")), 1 => Just(Some("Gateway"))];
     let name = prop_oneof![6 => Just("cart"), 1 => Just("v2")];
     let namespace = prop_oneof![3 => Just(Some("shop")), 1 => Just(None)];
@@ -129,16 +138,16 @@ fn path() -> impl Strategy<Value = PathMatch> {
     .prop_map(|(kind, value)| PathMatch { kind: kind.map(str::to_owned), value: Some(value) })
 }
 
-fn expressions() -> impl Strategy<Value = String> {
+pub fn expressions() -> impl Strategy<Value = String> {
     select(&EXPRESSIONS[..]).prop_map(|(expression, _)| expression.to_owned())
 }
 
-fn value(names: &'static [&'static str], values: &'static [&'static str]) -> impl Strategy<Value = ValueMatch> {
+pub fn value(names: &'static [&'static str], values: &'static [&'static str]) -> impl Strategy<Value = ValueMatch> {
     let value = prop_oneof![4 => (of(Just("Exact")), texts(values)), 1 => (Just(Some("RegularExpression")), expressions())];
     (texts(names), value).prop_map(|(name, (kind, value))| ValueMatch { kind: kind.map(str::to_owned), name, value })
 }
 
-fn changes(kind: &'static str) -> impl Strategy<Value = Filter> {
+pub fn changes(kind: &'static str) -> impl Strategy<Value = Filter> {
     let header = || {
         (texts(&["x-a", "X-A", "x-b", "x-c"]), texts(&["1", "3", "50%", "$1\\1"]))
             .prop_map(|(name, value)| Header { name, value })
@@ -216,7 +225,7 @@ fn mirror() -> impl Strategy<Value = Filter> {
     })
 }
 
-fn backend() -> impl Strategy<Value = BackendReference> {
+pub fn backend() -> impl Strategy<Value = BackendReference> {
     let port = prop_oneof![8 => Just(Some(80)), 1 => Just(Some(81)), 1 => Just(None)];
     let kind = prop_oneof![9 => Just(None), 1 => Just(Some("Bucket"))];
     let namespace = prop_oneof![6 => Just(None), 3 => Just(Some("shop")), 2 => Just(Some("depot"))];

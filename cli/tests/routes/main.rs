@@ -4,8 +4,10 @@
 //! draw       worlds and requests at random, so that routes overlap
 //! reference  what becomes of a request, straight from the text of the Gateway API
 //! world      what both are told, and what both say
+//! calls      the first two of GRPCRoute, as far as that differs
 //! ```
 
+mod calls;
 mod draw;
 mod reference;
 mod world;
@@ -34,6 +36,7 @@ use world::{ADDRESS, ANSWER, Asked, Fate, Fields, Forwarded, SERVICES, World, or
 /// Worlds that are drawn, and requests in each.
 const WORLDS: u32 = 2_000;
 const REQUESTS: usize = 50;
+const WORLDS_OF_CALLS: u32 = 1_000;
 
 /// Control and the sidecars of one world.
 struct Product {
@@ -51,6 +54,7 @@ impl Product {
             known.service(namespace, name, address, ports);
         }
         world.routes.iter().for_each(|(route, made)| known.http_route(route, *made));
+        world.calls.iter().for_each(|(route, made)| known.grpc_route(route, *made));
         world.grants.iter().for_each(|grant| known.grant(grant));
         Self { known, sidecars: BTreeMap::new(), seed }
     }
@@ -147,18 +151,17 @@ impl Shares {
     }
 }
 
-#[test]
-fn what_becomes_of_requests_is_what_the_gateway_api_says() {
+/// Draws worlds and requests, and holds what becomes of these against the reference.
+fn compare(worlds: u32, drawn: impl Strategy<Value = (World, Vec<Asked>)>, fates: fn(&World, &Asked) -> Vec<(u32, Fate)>) {
     let shares = RefCell::new(Shares::default());
-    let worlds = Cell::new(1_u64);
+    let number = Cell::new(1_u64);
     // Far apart, so that their first choices have nothing to do with each other.
-    let seed = || worlds.replace(worlds.get() + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mut runner = TestRunner::new(Config { cases: WORLDS, failure_persistence: None, ..Config::default() });
-    let drawn = (draw::world(), vec(draw::asked(), 1..2 * REQUESTS));
+    let seed = || number.replace(number.get() + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mut runner = TestRunner::new(Config { cases: worlds, failure_persistence: None, ..Config::default() });
     let run = runner.run(&drawn, |(world, requests)| {
         let mut product = Product::of(&world, seed());
         for asked in &requests {
-            let (fates, found) = (reference::fates(&world, asked), product.fate(asked));
+            let (fates, found) = (fates(&world, asked), product.fate(asked));
             prop_assert!(fates.iter().any(|(_, fate)| *fate == found), "{asked:#?} became {found:#?}, expected {fates:#?}");
             shares.borrow_mut().count(&fates, &found);
         }
@@ -167,4 +170,14 @@ fn what_becomes_of_requests_is_what_the_gateway_api_says() {
     run.unwrap_or_else(|error| panic!("{error}"));
     let Shares { expected, variance, found } = shares.into_inner();
     assert!((expected - found).abs() < 5.0 * variance.sqrt(), "{found} of what should have been {expected}");
+}
+
+#[test]
+fn what_becomes_of_requests_is_what_the_gateway_api_says() {
+    compare(WORLDS, (draw::world(), vec(draw::asked(), 1..2 * REQUESTS)), reference::fates);
+}
+
+#[test]
+fn what_becomes_of_calls_is_what_the_gateway_api_says() {
+    compare(WORLDS_OF_CALLS, (calls::world(), vec(calls::asked(), 1..2 * REQUESTS)), calls::fates);
 }

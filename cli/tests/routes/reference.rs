@@ -35,24 +35,28 @@ pub fn fates(world: &World, asked: &Asked) -> Vec<(u32, Fate)> {
 fn in_force<'a>(world: &'a World, asked: &Asked) -> Vec<(&'a HttpRoute, i64)> {
     let of = |namespace: &str| -> Vec<(&HttpRoute, i64)> {
         let of_namespace = world.routes.iter().filter(|(route, _)| self::namespace(route) == namespace);
-        of_namespace.filter(|(route, _)| is_attached(route, asked)).map(|(route, made)| (route, *made)).collect()
+        of_namespace
+            .filter(|(route, _)| is_attached(&route.spec.parent_refs, namespace, asked))
+            .map(|(route, made)| (route, *made))
+            .collect()
     };
     let own = of(asked.namespace);
     if own.is_empty() { of(SERVICES[0].0) } else { own }
 }
 
-fn namespace(route: &HttpRoute) -> &str {
+pub fn namespace(route: &HttpRoute) -> &str {
     route.metadata.namespace.as_deref().unwrap_or("default")
 }
 
-fn is_attached(route: &HttpRoute, asked: &Asked) -> bool {
+/// Whether a route with these parents, which was written in `namespace`, is about what is asked.
+pub fn is_attached(parents: &[ParentReference], namespace: &str, asked: &Asked) -> bool {
     let (of, name, ports) = SERVICES[0];
-    route.spec.parent_refs.iter().any(|parent| {
+    parents.iter().any(|parent| {
         let ParentReference { group, kind, namespace: named, name: wanted, section_name, port } = parent;
         let section = ports.iter().find(|(number, _)| *number == asked.port).map_or("", |(_, section)| section);
         group.as_deref() == Some("")
             && kind.as_deref() == Some("Service")
-            && named.as_deref().unwrap_or(namespace(route)) == of
+            && named.as_deref().unwrap_or(namespace) == of
             && wanted == name
             && port.is_none_or(|port| port == asked.port)
             && section_name.as_ref().is_none_or(|wanted| wanted == section)
@@ -72,7 +76,7 @@ fn matches(rule: &Rule) -> Vec<Match> {
     if rule.matches.iter().all(means_something) { rule.matches.clone() } else { Vec::new() }
 }
 
-fn means_something(wanted: &Match) -> bool {
+pub fn means_something(wanted: &Match) -> bool {
     let known = |kind: &Option<String>, words: &[&str]| kind.as_deref().is_none_or(|kind| words.contains(&kind));
     let value = |value: &ValueMatch| known(&value.kind, &["Exact", "RegularExpression"]);
     wanted.path.as_ref().is_none_or(|path| known(&path.kind, &["Exact", "PathPrefix", "RegularExpression"]))
@@ -80,7 +84,7 @@ fn means_something(wanted: &Match) -> bool {
 }
 
 /// All that is said must hold.
-fn holds(wanted: &Match, asked: &Asked) -> bool {
+pub fn holds(wanted: &Match, asked: &Asked) -> bool {
     let (kind, path) = path_of(wanted);
     let path_holds = match kind {
         "Exact" => asked.path == path,
@@ -113,7 +117,7 @@ fn prefix_elements(prefix: &str) -> Vec<&str> {
 }
 
 /// "Only the first entry with an equivalent name MUST be considered." Names of header fields are equivalent in any case.
-fn headers(wanted: &Match) -> Vec<(String, ValueMatch)> {
+pub fn headers(wanted: &Match) -> Vec<(String, ValueMatch)> {
     firsts(wanted.headers.iter().map(|value| (value.name.to_lowercase(), value.clone())))
 }
 
@@ -156,12 +160,13 @@ fn value_holds(wanted: &ValueMatch, value: &str) -> bool {
 }
 
 /// A match that holds, and where it stands.
-struct Candidate<'a> {
-    route: &'a HttpRoute,
-    made: i64,
-    number: usize,
-    rule: Rule,
-    wanted: Match,
+pub struct Candidate<'a> {
+    pub route: &'a HttpRoute,
+    pub made: i64,
+    /// Of the rule in its route.
+    pub number: usize,
+    pub rule: Rule,
+    pub wanted: Match,
 }
 
 /// "Across all rules specified on applicable Routes, precedence must be given to the match having …"
@@ -176,21 +181,24 @@ fn precedence(one: &Candidate<'_>, other: &Candidate<'_>) -> Ordering {
         let path = if kind == "PathPrefix" { path.strip_suffix('/').unwrap_or(path) } else { path };
         Reverse(path.len())
     };
-    let name = |candidate: &Candidate<'_>| format!("{}/{}", namespace(candidate.route), candidate.route.metadata.name);
     kind(one)
         .cmp(&kind(other))
         .then_with(|| characters(one).cmp(&characters(other)))
         .then_with(|| one.wanted.method.is_none().cmp(&other.wanted.method.is_none()))
         .then_with(|| headers(&other.wanted).len().cmp(&headers(&one.wanted).len()))
         .then_with(|| parameters(&other.wanted).len().cmp(&parameters(&one.wanted).len()))
-        .then_with(|| one.made.cmp(&other.made))
-        .then_with(|| name(one).cmp(&name(other)))
-        .then_with(|| one.number.cmp(&other.number))
+        .then_with(|| seniority(one, other))
+}
+
+/// "If ties still exist across multiple Routes …"
+pub fn seniority(one: &Candidate<'_>, other: &Candidate<'_>) -> Ordering {
+    let name = |candidate: &Candidate<'_>| format!("{}/{}", namespace(candidate.route), candidate.route.metadata.name);
+    one.made.cmp(&other.made).then_with(|| name(one).cmp(&name(other))).then_with(|| one.number.cmp(&other.number))
 }
 
 impl Candidate<'_> {
     /// What may become of a request that it is for.
-    fn fates(&self, world: &World, asked: &Asked) -> Vec<(u32, Fate)> {
+    pub fn fates(&self, world: &World, asked: &Asked) -> Vec<(u32, Fate)> {
         if !self.can_be_done() {
             return vec![(1, Fate::Refused(500))];
         }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use control::manifest::routes::{HttpRoute, ReferenceGrant};
+use control::manifest::routes::{GrpcRoute, HttpRoute, ReferenceGrant};
 
 /// A service: namespace, name, ports by number and name.
 pub type Service = (&'static str, &'static str, &'static [(u16, &'static str)]);
@@ -23,6 +23,8 @@ pub const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 96, 0, 5));
 pub struct World {
     /// Routes, and the second in which each was made.
     pub routes: Vec<(HttpRoute, i64)>,
+    /// The same of calls.
+    pub calls: Vec<(GrpcRoute, i64)>,
     pub grants: Vec<ReferenceGrant>,
 }
 

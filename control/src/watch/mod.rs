@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use cluster::watch as cluster;
 pub(crate) use files::watch as folder;
-pub(crate) use routes::{grant, http_route};
+pub(crate) use routes::{grant, grpc_route, http_route};
 pub use translate::mistakes;
 pub(crate) use translate::read;
 

@@ -29,7 +29,7 @@ pub(crate) fn http_route(key: Key, made: i64, spec: &HttpRouteSpec) -> (Route, V
 }
 
 /// What that of a `GRPCRoute` says.
-pub(super) fn grpc_route(key: Key, made: i64, spec: &GrpcRouteSpec) -> (Route, Vec<Mistake>) {
+pub(crate) fn grpc_route(key: Key, made: i64, spec: &GrpcRouteSpec) -> (Route, Vec<Mistake>) {
     let read = spec.rules.iter().enumerate().map(|(number, said)| rule::grpc(&key.namespace, said, &field(number)));
     route(RouteKind::Grpc, made, &spec.parent_refs, read.collect(), key)
 }
