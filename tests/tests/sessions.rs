@@ -3,23 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use tests::{App, Mesh, eventually, manifests, service};
+use tests::{App, ECHO_FILE, Mesh, echo_as, eventually, manifests, service};
 
-/// Tells who it is: what it is called, and a number of its own.
-const HAPROXY: &str = r#"
-defaults
-  mode http
-  timeout client 30s
-  timeout server 30s
-  timeout connect 5s
-frontend echo
-  bind :::8080 v4v6
-  http-request return status 200 content-type text/plain lf-string "${NAME}\n"
-"#;
-
+/// Three that tell who they are: what they are called, and a number of its own each.
 fn echo(name: &str) -> App {
-    let command = format!("NAME={name}-$(cat /proc/sys/kernel/random/uuid) exec haproxy -db -f haproxy.cfg");
-    App::new(name, 8080, &["sh", "-c", &command]).ports(json!([{"port": 80, "targetPort": 8080}])).workload("replicas", json!(3))
+    echo_as(name, &format!("{name}-$(cat /proc/sys/kernel/random/uuid)")).workload("replicas", json!(3))
 }
 
 /// A route of the service `echo` that keeps sessions as `said`, with so much weight for `v1` and `v2`.
@@ -36,7 +24,7 @@ fn manifest(said: &str, weights: (u32, u32)) -> String {
 }
 
 fn up(said: &str) -> Mesh {
-    let mesh = Mesh::up_with(&manifest(said, (1, 1)), &[("haproxy.cfg", HAPROXY)]);
+    let mesh = Mesh::up_with(&manifest(said, (1, 1)), &[ECHO_FILE]);
     for pod in ["v1-0", "v1-1", "v1-2", "v2-0", "v2-1", "v2-2"] {
         mesh.ready(pod);
     }
@@ -47,7 +35,12 @@ fn up(said: &str) -> Mesh {
 fn answered(mesh: &Mesh, calls: u32, more: &[&str]) -> BTreeSet<String> {
     let url = format!("http://echo/?[1-{calls}]");
     let said = mesh.succeed("client", &[&["curl", "-sS", "-m", "20", &url][..], more].concat());
-    said.lines().map(str::to_owned).collect()
+    said.lines().map(name).collect()
+}
+
+/// Whoever said a line.
+fn name(line: &str) -> String {
+    line.split(' ').next().unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -75,7 +68,7 @@ fn a_client_stays_with_its_endpoint_by_a_header() {
     let told = mesh.succeed("client", &["curl", "-sS", "-m", "20", "-w", "%header{x-stay}", "http://echo/"]);
     let (name, token) = told.split_once('\n').expect("a name and a token");
     let header = format!("x-stay: {token}");
-    let same: BTreeSet<String> = [name.to_owned()].into();
+    let same: BTreeSet<String> = [self::name(name)].into();
     assert_eq!(answered(&mesh, 20, &["-H", &header]), same);
     eventually("a session ends", || (answered(&mesh, 20, &["-H", &header]).len() > 1).then_some(()));
 }

@@ -2,19 +2,7 @@
 
 use std::{collections::BTreeMap, thread, time::Duration};
 
-use tests::{App, Mesh, manifests};
-
-/// Tells who it is and what it was asked.
-const HAPROXY: &str = r#"
-defaults
-  mode http
-  timeout client 30s
-  timeout server 30s
-  timeout connect 5s
-frontend echo
-  bind :::8080 v4v6
-  http-request return status 200 content-type text/plain lf-string "echo %HM %[url]\n"
-"#;
+use tests::{ECHO_FILE, Mesh, echo, manifests};
 
 /// A route of the service `echo`, by whose rule `slow` policies of single rules are tried.
 const ROUTE: &str = r#"
@@ -46,10 +34,6 @@ spec:
   - backendRefs: [{name: echo, port: 80}]
 "#;
 
-fn echo() -> App {
-    App::new("echo", 8080, &["haproxy", "-db", "-f", "haproxy.cfg"]).ports(serde_json::json!([{"port": 80, "targetPort": 8080}]))
-}
-
 /// A policy for `target`, as YAML has it in one line.
 fn policy(name: &str, target: &str, sections: &str) -> String {
     format!(
@@ -63,11 +47,11 @@ const RULE: &str = "group: gateway.networking.k8s.io, kind: HTTPRoute, name: ech
 const WHOLE_ROUTE: &str = "group: gateway.networking.k8s.io, kind: HTTPRoute, name: echo";
 
 fn text(policies: &[String]) -> String {
-    manifests([&echo()]) + ROUTE + &policies.concat()
+    manifests([&echo("echo")]) + ROUTE + &policies.concat()
 }
 
 fn mesh(policies: &[String]) -> Mesh {
-    let mesh = Mesh::up_with(&text(policies), &[("haproxy.cfg", HAPROXY)]);
+    let mesh = Mesh::up_with(&text(policies), &[ECHO_FILE]);
     mesh.ready("echo-0");
     mesh
 }
@@ -119,7 +103,7 @@ fn a_route_is_asked_no_more_often_than_it_allows_by_each_sidecar() {
         let route = policy("often", WHOLE_ROUTE, "  rateLimits: [{requests: 10, per: 10m}]\n");
         text(&[route, policy("other", SERVICE, more)])
     };
-    let mesh = Mesh::up_with(&limited("  timeouts: {request: 5s}\n"), &[("haproxy.cfg", HAPROXY)]);
+    let mesh = Mesh::up_with(&limited("  timeouts: {request: 5s}\n"), &[ECHO_FILE]);
     mesh.ready("echo-0");
     for client in ["first", "second"] {
         let counts = counted(&mesh, client, "/", 30, &[]);
