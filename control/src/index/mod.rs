@@ -325,8 +325,8 @@ impl Index {
     }
 
     /// A traffic policy is seen in the services that it is attached to, in the parents of the routes that lead there, and in those of
-    /// the routes that it is attached to; and in the pods behind a service, since it, or one that counts in its place, may say how often
-    /// they may be asked.
+    /// the routes that it is attached to; and in the pods behind a service and at their addresses, since it, or one that counts in its
+    /// place, may say how often they may be asked, and how they are called.
     fn seen_through_traffic_policy(&self, policy: &TrafficPolicy) -> Touched {
         let mut touched = Touched::new();
         for target in &policy.targets {
@@ -462,6 +462,13 @@ impl Index {
     /// What they say of a rule, by its name, of a route of a service's port.
     pub(crate) fn traffic_of_rule(&self, service: &Service, port: &ServicePort, route: &RouteId, rule: &str) -> Said {
         self.traffic_policies.of_rule(service, port, route, rule)
+    }
+
+    /// What they say of calls to a pod's port by its own address: those for the headless services that lead there, section by
+    /// section, and of several services the one whose name comes first.
+    pub(crate) fn traffic_of_pod(&self, pod: &Pod, port: u16) -> Said {
+        let headless = self.led_to(pod).filter(|(led, service, _)| *led == port && service.is_headless());
+        self.traffic_policies.of_pod(headless.map(|(_, service, declared)| (service, declared)))
     }
 
     /// The pods with an address: more than one on the network of their host.

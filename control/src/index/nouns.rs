@@ -103,6 +103,13 @@ pub(crate) struct Service {
     pub(crate) affinity: Option<Duration>,
 }
 
+impl Service {
+    /// Whether its name leads to the addresses of its pods.
+    pub(crate) fn is_headless(&self) -> bool {
+        self.addresses.is_empty()
+    }
+}
+
 /// A port of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServicePort {

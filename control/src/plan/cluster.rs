@@ -48,7 +48,7 @@ pub(super) fn cluster(index: &Index, name: &str, target: &Target<'_>) -> Cluster
     };
     match target {
         Target::Service(service, port) => balancing::with(cluster, &index.traffic_of_service(service, port)),
-        Target::Pod(..) => cluster,
+        Target::Pod(pod, address, _) => balancing::with(cluster, &index.traffic_of_pod(pod, address.port())),
     }
 }
 

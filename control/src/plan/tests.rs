@@ -18,10 +18,13 @@ use crate::index::{
     },
     tests::{endpoint, key, node, pod, service, slice},
     traffic::{
-        Attached, Balancer, HashOn, Said, TrafficPolicy, Zones,
+        Attached, Balancer, HashOn, Limits, Said, TrafficPolicy, Zones,
         tests::{limited, policy},
     },
 };
+
+/// The pod `a` of [`shop`], by its own address.
+const POD: &str = "pod/10.77.0.5:8080";
 
 const CART: &str = "cart.shop.svc.cluster.local:80";
 
@@ -353,4 +356,24 @@ fn the_callers_zone_goes_first_where_a_policy_says_so() {
     let neither = vec![zoned("a", "10.77.0.5", "other"), zoned("c", "10.77.0.7", "far")];
     index.apply(Object::Slice(slice("cart", neither)));
     assert_eq!(priorities(&index), told([("far", 0), ("other", 0)]), "a first priority there always is");
+}
+
+#[test]
+fn a_pod_that_is_called_by_its_own_address_is_called_as_its_headless_service_says() {
+    let mut index = shop(Protocol::Http);
+    index.apply(Object::TrafficPolicy(Box::new(policy("p", Attached::Service(key("cart"), None), 3))));
+    let told = |index: &Index| {
+        let routes: RouteConfiguration = get(index, Kind::Route, POD).unwrap();
+        let Some(Action::Route(action)) = &routes.virtual_hosts[0].routes[0].action else { panic!("{routes:?}") };
+        let cluster: Cluster = get(index, Kind::Cluster, POD).unwrap();
+        (action.timeout.map(|time| time.seconds), cluster.circuit_breakers.is_some())
+    };
+    assert_eq!(told(&index), (None, false));
+    index.apply(Object::Service(Service { addresses: Vec::new(), ..service("cart", "10.96.0.5", Protocol::Http) }));
+    assert_eq!(told(&index), (Some(3), false));
+    let mut limits = policy("p", Attached::Service(key("cart"), None), 3);
+    limits.said.limits = Some(Limits { connections: None, requests: Some(1), queue: None });
+    let touched = index.apply(Object::TrafficPolicy(Box::new(limits)));
+    assert_eq!(told(&index), (Some(3), true));
+    assert!(touched.contains(&subject(None, Kind::Cluster, POD).unwrap()), "{touched:?}");
 }

@@ -68,6 +68,14 @@ impl TrafficPolicies {
         of_rule.or(of_route).or(of_service)
     }
 
+    /// What is said of calls to a single pod, at a port to which these of services lead: section by section, and of several services
+    /// by the one whose name comes first. How often a pod may be asked it sees to itself.
+    pub(super) fn of_pod<'a>(&self, ports: impl Iterator<Item = (&'a Service, &'a ServicePort)>) -> Said {
+        let ports: BTreeMap<_, _> = ports.map(|(service, port)| ((&service.key, port.port), (service, port))).collect();
+        let said = ports.into_values().map(|(service, port)| self.of_service(service, port));
+        said.fold(Said::default(), Said::or).of_pods()
+    }
+
     fn said(&self, target: Attached) -> Said {
         PolicyKind::ALL.map(|kind| self.said_by(kind, &target)).into_iter().fold(Said::default(), Said::or)
     }

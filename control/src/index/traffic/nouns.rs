@@ -362,4 +362,10 @@ impl Said {
         let Self { timeouts, retries, hedging, faults, rate_limits, .. } = self;
         Self { timeouts, retries, hedging, faults, rate_limits, ..Self::default() }
     }
+
+    /// What of it can be said of callers of a single pod, which has nobody beside it.
+    pub(super) fn of_pods(self) -> Self {
+        let Self { limits, retry_budget, timeouts, retries, faults, .. } = self;
+        Self { limits, retry_budget, timeouts, retries, faults, ..Self::default() }
+    }
 }

@@ -142,6 +142,32 @@ fn a_pod_is_asked_as_often_as_the_services_that_lead_to_it_say() {
 }
 
 #[test]
+fn a_pod_is_called_as_the_headless_services_that_lead_to_it_say() {
+    let mut index = Index::default();
+    let seconds = |index: &Index, port| {
+        let said = index.traffic_of_pod(&pod("a", "10.77.0.5"), port);
+        said.timeouts.request.map(|time| time.as_secs())
+    };
+    for name in ["cart", "pods", "more-pods"] {
+        index.apply(Object::Slice(slice(name, vec![endpoint("a", "10.77.0.5")])));
+    }
+    index.apply(Object::Service(service("cart", "10.96.0.5", Protocol::Http)));
+    index.apply(Object::TrafficPolicy(Box::new(policy("p", of_service(None), 1))));
+    assert_eq!(seconds(&index, 8080), None, "it was not the service that was called");
+    for (name, time) in [("pods", 2), ("more-pods", 3)] {
+        index.apply(Object::Service(Service { addresses: Vec::new(), ..service(name, "10.96.0.6", Protocol::Http) }));
+        let mut of_pods = limited(policy(name, Attached::Service(key(name), None), time));
+        of_pods.said.zones = Some(Zones::Prefer);
+        let touched = index.apply(Object::TrafficPolicy(Box::new(of_pods)));
+        assert!(touched.contains(&Subject::Address("10.77.0.5".parse().unwrap())), "{touched:?}");
+        assert_eq!(seconds(&index, 8080), Some(time), "of two the one whose name comes first");
+    }
+    let said = index.traffic_of_pod(&pod("a", "10.77.0.5"), 8080);
+    assert_eq!((said.zones, said.rate_limits.len()), (None, 0), "nobody is beside it, and it keeps count itself");
+    assert_eq!(seconds(&index, 9090), None, "no service leads to that port");
+}
+
+#[test]
 fn a_policy_touches_the_services_whose_requests_it_is_about() {
     let mut index = Index::default();
     index.apply(Object::Route(route("shop", "r", &key("till"), &key("cart"))));

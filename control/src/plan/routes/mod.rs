@@ -59,7 +59,7 @@ pub(super) fn configuration(index: &Index, viewer: Option<&Key>, name: &str, tar
                 with_an_end(compiled)
             }
         }
-        Target::Pod(..) => vec![straight_to(name, &Said::default())],
+        Target::Pod(pod, address, _) => vec![straight_to(name, &index.traffic_of_pod(pod, address.port()))],
     };
     let host = VirtualHost { name: name.to_owned(), domains: vec![String::from("*")], routes };
     RouteConfiguration { name: name.to_owned(), virtual_hosts: vec![host] }
