@@ -7,6 +7,7 @@
 //! ```
 
 mod again;
+mod allotted;
 mod fault;
 mod hedge;
 mod mirror;
@@ -33,7 +34,7 @@ use crate::{
     balance::{Chosen, Place, Work},
     clock, connect,
     connect::{Needs, Pipe, RequestLine},
-    deadline::{pause, within},
+    deadline::{by, pause},
     detect::{self, Detected, MaySpeakFirst, Peeked},
     events::{Edge, Event, HttpVersion},
     forwarded::Signature,
@@ -50,6 +51,7 @@ use crate::{
     world::World,
 };
 use again::Again;
+use allotted::{Allotted, Of};
 pub use mirror::COPIES_MAX;
 
 /// Edges a walk remembers; a connection rarely needs more than its destination has endpoints.
@@ -286,7 +288,7 @@ async fn forward(walk: Rc<Walk>, mut call: Call) -> Answer {
     walk.signature.sign(request.headers_mut(), walk.side.direction, walk.world.settings.forwarded);
     let version = told.version.unwrap_or(request.version());
     let told = Told { workload: told.workload, server_name: None };
-    let facts = Facts { began, version, told, counted: true, busy: None };
+    let facts = Facts { began, version, told, counted: true, busy: None, until: None };
     // Kept in case it is refused: the request itself is gone by then.
     let kind = request.headers().get(CONTENT_TYPE).cloned();
     match deliver(&walk, call, facts).await {
@@ -315,6 +317,8 @@ struct Facts {
     counted: bool,
     /// Where it is being worked on, of several tries at once.
     busy: Option<Busy>,
+    /// By when an answer must have begun; `None` where nobody minds.
+    until: Option<Instant>,
 }
 
 /// Takes a request where its route says.
@@ -348,7 +352,9 @@ async fn deliver(walk: &Rc<Walk>, mut call: Call, facts: Facts) -> Result<Answer
     match routed.timeouts.request {
         None => attempt(walk, destination.address, routed, call, facts).await,
         Some(limit) => {
-            let attempts = within(limit, attempt(walk, destination.address, routed, call, facts));
+            let until = clock::now() + limit;
+            let facts = Facts { until: Some(until), ..facts };
+            let attempts = by(until, attempt(walk, destination.address, routed, call, facts));
             attempts.await.unwrap_or_else(|_| Err(late(limit)))
         }
     }
@@ -405,13 +411,25 @@ async fn attempt(walk: &Walk, dialled: SocketAddr, routed: Routed<'_>, call: Cal
             hop::introduce(&mut request, &world.me.workload, facts.version);
         }
         let method = request.method().clone();
-        chosen.begins(clock::now());
+        let now = clock::now();
+        chosen.begins(now);
         let outgoing = Outgoing { request, switch: switch.clone(), aside: aside.clone(), version: facts.version };
-        let exchanged = match routed.timeouts.attempt {
+        // Where nobody is judged, the end of the request's time is left to whoever waits for all tries.
+        let until = facts.until.filter(|_| chosen.is_judged());
+        let exchanged = match Allotted::of(routed.timeouts, until, now) {
             None => relay::exchange(line, outgoing).await,
-            Some(limit) => {
-                let exchanging = within(limit, relay::exchange(line, outgoing));
-                exchanging.await.unwrap_or_else(|_| Err(Unanswered::Lost(late(limit))))
+            Some(Allotted { until, limit, of }) => {
+                let exchanging = by(until, relay::exchange(line, outgoing));
+                match (exchanging.await, of) {
+                    (Ok(exchanged), _) => exchanged,
+                    (Err(_), Of::Try) => Err(Unanswered::Lost(late(limit))),
+                    (Err(_), Of::Request { ample }) => {
+                        if ample && sent.is_none_or(|sent| sent.is_complete()) {
+                            verdict::failed(&chosen, world);
+                        }
+                        return Err(late(limit));
+                    }
+                }
             }
         };
         let verdict = verdict::of(&exchanged, &chosen, world);

@@ -56,10 +56,17 @@ pub fn ended(chosen: &Chosen, trailers: &HeaderMap, world: &World) {
     world.ejected(&chosen.ended(of_grpc(trailers), clock::now()));
 }
 
+/// `chosen` had all of a request, and time for it, and gave no answer.
+pub fn failed(chosen: &Chosen, world: &World) {
+    if chosen.is_judged() {
+        world.ejected(&chosen.ended(Outcome::Failed, clock::now()));
+    }
+}
+
 /// `chosen` gave no answer. Whoever gave up waiting says nothing against it, unless it was late.
 fn unanswered(chosen: &Chosen, refusal: &Refusal, world: &World) {
-    if chosen.is_judged() && refusal.reason.fault() == Fault::Server {
-        world.ejected(&chosen.ended(Outcome::Failed, clock::now()));
+    if refusal.reason.fault() == Fault::Server {
+        failed(chosen, world);
     }
 }
 

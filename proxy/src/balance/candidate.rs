@@ -94,7 +94,7 @@ impl Chosen {
     /// Its work ended.
     pub fn ended(&self, outcome: Outcome, now: Instant) -> Ejected {
         let neighbours = self.neighbours.as_ref();
-        neighbours.map_or_else(Ejected::new, |neighbours| neighbours.ended(&self.candidate, outcome, now))
+        neighbours.map_or_else(Ejected::new, |neighbours| neighbours.ended(&self.candidate, outcome, self.since.get(), now))
     }
 
     /// It could not be reached, or was not who it should be: nobody is sent there for a while.

@@ -1,4 +1,5 @@
-//! Keeping away from an endpoint that failed, for longer each time it fails again.
+//! Keeping away from an endpoint that failed, for longer each time it fails again. Whoever is back is on trial until it has done
+//! something.
 
 use std::{
     cell::Cell,
@@ -10,6 +11,8 @@ use std::{
 pub(super) struct Ejection {
     strikes: Cell<u32>,
     until: Cell<Option<Instant>>,
+    /// Whether it has done nothing since it was put out.
+    on_trial: Cell<bool>,
 }
 
 /// How long an endpoint is kept out.
@@ -41,6 +44,16 @@ impl Ejection {
         self.until.get()
     }
 
+    /// Whether work that it was given at `since` is its trial: it was back by then, and has done nothing yet.
+    pub(super) fn is_tried_by(&self, since: Instant) -> bool {
+        self.on_trial.get() && self.until.get().is_some_and(|until| until <= since)
+    }
+
+    /// It has done something since it came back.
+    pub(super) fn pass(&self) {
+        self.on_trial.set(false);
+    }
+
     /// Puts it out once more. Failures that were already under way when it was put out count as one.
     pub(super) fn strike(&self, terms: Terms, now: Instant) {
         if self.holds(now) {
@@ -54,12 +67,14 @@ impl Ejection {
         let time = terms.first.saturating_mul(1 << strikes.min(16)).min(terms.longest);
         self.strikes.set(strikes.saturating_add(1));
         self.until.set(Some(now + time));
+        self.on_trial.set(true);
     }
 
     /// It works.
     pub(super) fn forgive(&self) {
         self.strikes.set(0);
         self.until.set(None);
+        self.pass();
     }
 }
 
@@ -101,5 +116,20 @@ mod tests {
         let later = again + memory + Duration::from_millis(1);
         ejection.strike(terms, later);
         assert_eq!(ejection.until().unwrap() - later, terms.first);
+    }
+
+    #[test]
+    fn whoever_is_back_is_on_trial_until_it_has_done_something() {
+        let (ejection, terms) = (Ejection::default(), Terms::default());
+        let now = crate::clock::now();
+        assert!(!ejection.is_tried_by(now), "it was never out");
+        ejection.strike(terms, now);
+        let back = ejection.until().unwrap();
+        assert!(!ejection.is_tried_by(now), "what was under way when it was put out is no trial");
+        assert!(ejection.is_tried_by(back));
+        ejection.pass();
+        assert!(!ejection.is_tried_by(back));
+        ejection.strike(terms, back);
+        assert!(ejection.is_tried_by(ejection.until().unwrap()));
     }
 }

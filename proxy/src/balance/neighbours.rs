@@ -101,13 +101,18 @@ impl Neighbours {
         ejected
     }
 
-    /// A request to `candidate` ended.
-    pub(super) fn ended(&self, candidate: &Rc<Candidate>, outcome: Outcome, now: Instant) -> Ejected {
+    /// A request that `candidate` was given at `since` ended. Whoever was out is put out again by its first failure.
+    pub(super) fn ended(&self, candidate: &Rc<Candidate>, outcome: Outcome, since: Instant, now: Instant) -> Ejected {
         let inner = &mut *self.0.borrow_mut();
         let Some(terms) = &inner.terms else { return Ejected::new() };
         let record = &candidate.record;
         record.ended(outcome);
-        let cause = if terms.consecutive.is_some_and(|most| record.row() >= most) {
+        let on_trial = candidate.ejection.is_tried_by(since);
+        if on_trial && outcome == Outcome::Answered {
+            candidate.ejection.pass();
+        }
+        let fails_again = on_trial && outcome == Outcome::Failed;
+        let cause = if fails_again || terms.consecutive.is_some_and(|most| record.row() >= most) {
             Cause::Failures
         } else if terms.failure_share.is_some_and(|share| record.exceeds(share)) {
             Cause::FailureShare

@@ -7,7 +7,8 @@ use futures_util::FutureExt as _;
 
 use super::{Facts, Walk, attempt, hedge, late};
 use crate::{
-    deadline::within,
+    clock,
+    deadline::by,
     payload::Movement,
     refusal::{Reason, Refusal},
     relay::{Answer, Call},
@@ -27,14 +28,15 @@ pub(super) async fn over(
         let body = std::mem::take(call.request.body_mut());
         *call.request.body_mut() = movement.seen_in(body);
     }
-    let limit = routed.timeouts.request;
+    let limit = routed.timeouts.request.map(|limit| (limit, clock::now() + limit));
+    let facts = Facts { until: limit.map(|(_, until)| until), ..facts };
     let hedging = routed.forward.and_then(|forward| forward.hedging).filter(|_| hedge::may_be_doubled(&call));
     let attempts = match hedging {
         Some(hedging) => hedge::hedged(walk, dialled, routed, hedging, call, facts).boxed_local(),
         None => attempt(walk, dialled, routed, call, facts).boxed_local(),
     };
     let attempts = match limit {
-        Some(limit) => within(limit, attempts).map(move |tried| tried.unwrap_or_else(|_| Err(late(limit)))).boxed_local(),
+        Some((limit, until)) => by(until, attempts).map(move |tried| tried.unwrap_or_else(|_| Err(late(limit)))).boxed_local(),
         None => attempts,
     };
     let Some(movement) = movement else { return attempts.await };

@@ -56,6 +56,32 @@ fn whoever_fails_is_put_out_and_comes_back() {
 }
 
 #[test]
+fn whoever_still_fails_is_put_out_by_its_first_failure() {
+    let failing = |number: usize, _: Duration| (MILLISECOND, if number == 0 { Outcome::Failed } else { Outcome::Answered });
+    let cart = five(Outliers { consecutive: Some(50), ..outliers() });
+    let mut world = World::new(59);
+    world.send(&cart, 2_000, MILLISECOND / 2, &failing);
+    assert_eq!(out(&world, &cart), 1);
+    // It comes back after 2, 4, and then every 8 seconds, and fails as long as requests to it are under way: a few at once.
+    let ended = world.send(&cart, 120_000, MILLISECOND / 2, &failing);
+    let failed = ended.iter().filter(|one| one.outcome == Outcome::Failed).count();
+    assert!((7..=40).contains(&failed), "{failed} in a minute");
+}
+
+#[test]
+fn whoever_has_answered_since_is_judged_as_at_first() {
+    let failing = |number: usize, at: Duration| {
+        // A second of failures, and after that one of three.
+        let fails = number == 0 && (at < SECOND || at.subsec_micros().is_multiple_of(3));
+        (MILLISECOND, if fails { Outcome::Failed } else { Outcome::Answered })
+    };
+    let cart = five(Outliers { consecutive: Some(20), ejection: SECOND, ejection_max: SECOND, ..outliers() });
+    let ended = World::new(61).send(&cart, 60_000, MILLISECOND / 2, &failing);
+    let share = part(&ended, 6, 30);
+    assert!((share - 20.0).abs() < 1.0, "{share}");
+}
+
+#[test]
 fn whoever_is_much_slower_than_its_neighbours_is_put_out() {
     let slow = |number: usize, at: Duration| {
         let slow = number == 0 && at >= 5 * SECOND && at < 15 * SECOND;
