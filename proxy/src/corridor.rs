@@ -25,7 +25,7 @@ use std::{
 use bytes::BytesMut;
 use certs::name::SpiffeId;
 use futures_util::{FutureExt as _, future::LocalBoxFuture};
-use http::{HeaderMap, HeaderValue, Request, Version, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, Response, Version, header::CONTENT_TYPE};
 use http_body::Body;
 
 use crate::{
@@ -44,7 +44,7 @@ use crate::{
     payload::Payload,
     refusal::{Reason, Refusal},
     relay::{self, Answer, Call, Exchanged, Outgoing, Stream, Switch, Switched, Unanswered, Whose},
-    route::{self, Asked, Caller, Edits, Elsewhere, Permit, Routed, Stay, Way},
+    route::{self, Asked, Caller, Edits, Elsewhere, Granted, Permit, Routed, Stay, Way},
     side::Side,
     snapshot::{Cluster, Destination, Endpoint},
     verdict,
@@ -291,7 +291,8 @@ async fn forward(walk: Rc<Walk>, mut call: Call) -> Answer {
     let facts = Facts { began, version, told, counted: true, busy: None, until: None };
     // Kept in case it is refused: the request itself is gone by then.
     let kind = request.headers().get(CONTENT_TYPE).cloned();
-    match deliver(&walk, call, facts).await {
+    let mut granted = None;
+    match deliver(&walk, call, facts, &mut granted).await {
         Ok(answer) => {
             if let Answer::Reset { refusal, .. } = &answer {
                 walk.refused(refusal);
@@ -300,7 +301,7 @@ async fn forward(walk: Rc<Walk>, mut call: Call) -> Answer {
         }
         Err(refusal) => {
             walk.refused(&refusal);
-            Answer::Message(relay::refuse(&refusal, kind.as_ref()))
+            Answer::Message(shown(relay::refuse(&refusal, kind.as_ref()), granted.as_deref()))
         }
     }
 }
@@ -321,23 +322,36 @@ struct Facts {
     until: Option<Instant>,
 }
 
-/// Takes a request where its route says.
-async fn deliver(walk: &Rc<Walk>, mut call: Call, facts: Facts) -> Result<Answer, Refusal> {
+/// An answer of ours, which pages of other origins may see where they might see the app's.
+fn shown(mut response: Response<Payload>, granted: Option<&Granted>) -> Response<Payload> {
+    if let Some(granted) = granted {
+        granted.answer(response.headers_mut());
+    }
+    response
+}
+
+/// Takes a request where its route says. Whoever is refused is told what is `granted` to his browser.
+async fn deliver(walk: &Rc<Walk>, mut call: Call, facts: Facts, granted: &mut Option<Box<Granted>>) -> Result<Answer, Refusal> {
     let destination = walk.destination();
     let asked = Asked::of(&call.request);
-    let mut routed = match route::request(&destination, asked, &walk.caller, &walk.world.dice, facts.began, clock::wall)? {
-        Way::On(routed) => routed,
-        Way::Preflight(headers) => return Ok(Answer::Message(relay::preflight(*headers))),
-        Way::Elsewhere(Elsewhere { status, location, edits }) => {
+    let mut routed = match route::request(&destination, asked, &walk.caller, &walk.world.dice, facts.began, clock::wall) {
+        Ok(Way::On(routed)) => routed,
+        Err(refusal) => {
+            *granted = route::granted(&destination, asked);
+            return Err(refusal);
+        }
+        Ok(Way::Preflight(headers)) => return Ok(Answer::Message(relay::preflight(*headers))),
+        Ok(Way::Elsewhere(Elsewhere { status, location, edits })) => {
             let mut response = relay::redirect(status, location);
             edits.response(response.headers_mut());
             return Ok(Answer::Message(response));
         }
     };
+    *granted = routed.edits.granted();
     if let Some(fault) = routed.fault.take()
         && let Some(answer) = Box::pin(fault::suffer(walk, *fault, call.request.headers().get(CONTENT_TYPE))).await
     {
-        return Ok(answer);
+        return Ok(Answer::Message(shown(answer, granted.as_deref())));
     }
     routed.edits.request(&mut call.request)?;
     if let Some(forward) = routed.forward {

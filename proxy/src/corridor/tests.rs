@@ -173,6 +173,40 @@ fn nobody_waits_longer_than_the_route_allows() {
     }
 }
 
+#[test]
+fn a_page_that_may_see_the_apps_answers_may_see_ours() {
+    let origin = snapshot::TextMatch::Exact("https://shop.example".into());
+    let cors = snapshot::Cors {
+        origins: snapshot::Origins::These(vec![origin]),
+        credentials: false,
+        methods: snapshot::Listed::Nothing,
+        headers: snapshot::Listed::Nothing,
+        exposed: snapshot::Listed::Nothing,
+        max_age: HeaderValue::from_static("5"),
+    };
+    let cors = Some(Arc::new(cors));
+    let gated = |elements, faults, action| {
+        let gate = snapshot::Gate { cors: cors.clone(), limits: Vec::new(), faults };
+        Route { gate: Some(Arc::new(gate)), ..under(elements, action) }
+    };
+    let abort = snapshot::Abort { status: StatusCode::IM_A_TEAPOT, grpc: 14 };
+    let faults = snapshot::Faults { delay: None, abort: Some(snapshot::Share { millionths: 1_000_000, what: abort }) };
+    let timeouts = Timeouts { request: Some(Duration::from_millis(30)), ..Timeouts::default() };
+    let within = Action::Forward(Forward { timeouts, ..to(Backend::only(app(true))) });
+    let proxy = Proxy::with(vec![
+        gated("/late", Default::default(), within),
+        gated("/nobody", Default::default(), Action::Refuse(Reason::NoBackend)),
+        gated("/struck", faults, Action::Forward(to(Backend::only(app(false))))),
+    ]);
+    for (path, status) in [("/late", 504), ("/nobody", 500), ("/struck", 418)] {
+        for (origin, may) in [("https://shop.example", true), ("https://other.example", false)] {
+            let answer = proxy.answer_to(path, &format!("origin: {origin}\r\n"));
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            assert_eq!(answer.contains(&format!("access-control-allow-origin: {origin}\r\n")), may, "{answer}");
+        }
+    }
+}
+
 /// An app that answers its requests with these statuses in turn, and the last of them from then on; 0 breaks the connection.
 fn moody(statuses: &'static [u16]) -> Arc<Cluster> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -34,7 +34,7 @@ const WHOLE: u32 = 1_000_000;
 /// What is wrong with it: nobody may be let past that.
 pub(super) fn of_route(route: &Route, limits: &mut Limits, now: Instant) -> Result<Option<Arc<Gate>>, String> {
     let gate = Gate {
-        cors: config::<CorsPolicy>(route, names::CORS_FILTER)?.map(|policy| cors(&policy)).transpose()?,
+        cors: config::<CorsPolicy>(route, names::CORS_FILTER)?.map(|policy| cors(&policy).map(Arc::new)).transpose()?,
         limits: self::limits(route.metadata.as_ref(), limits, now)?,
         faults: config::<HttpFault>(route, names::FAULT_FILTER)?.map_or(Ok(Faults::default()), |fault| faults(&fault))?,
     };

@@ -3,6 +3,8 @@
 //! Who is not told asks in vain: it is his browser that keeps the answer from him. Source: GEP-1767, and section 3.3 of the Fetch
 //! standard.
 
+use std::sync::Arc;
+
 use http::{
     HeaderMap, HeaderValue, Method,
     header::{
@@ -20,14 +22,14 @@ const TRUE: HeaderValue = HeaderValue::from_static("true");
 
 /// An origin whose pages may ask.
 #[derive(Clone, Debug)]
-pub struct Granted<'a> {
-    cors: &'a Cors,
+pub struct Granted {
+    cors: Arc<Cors>,
     origin: HeaderValue,
 }
 
 /// The header fields of the answer to what a browser asks before it asks for anything; `None` when this is not that. An origin that
 /// may not ask gets an answer too, which says nothing.
-pub(super) fn preflight(cors: &Cors, asked: Asked<'_>) -> Option<HeaderMap> {
+pub(super) fn preflight(cors: &Arc<Cors>, asked: Asked<'_>) -> Option<HeaderMap> {
     let method = asked.headers.get(ACCESS_CONTROL_REQUEST_METHOD).filter(|_| *asked.method == Method::OPTIONS)?;
     if !asked.headers.contains_key(ORIGIN) {
         return None;
@@ -44,24 +46,24 @@ pub(super) fn preflight(cors: &Cors, asked: Asked<'_>) -> Option<HeaderMap> {
 }
 
 /// The origin of a request, if it has one and its pages may ask.
-pub(super) fn grant<'a>(cors: &'a Cors, headers: &HeaderMap) -> Option<Granted<'a>> {
+pub(super) fn grant(cors: &Arc<Cors>, headers: &HeaderMap) -> Option<Granted> {
     let origin = headers.get(ORIGIN)?;
     let may = match &cors.origins {
         Origins::Any => true,
         Origins::These(these) => these.iter().any(|this| text_matches(this, origin.as_bytes())),
     };
-    may.then(|| Granted { cors, origin: origin.clone() })
+    may.then(|| Granted { cors: cors.clone(), origin: origin.clone() })
 }
 
-impl Granted<'_> {
-    /// Tells it in an answer.
-    pub(super) fn answer(&self, headers: &mut HeaderMap) {
+impl Granted {
+    /// Tells it in an answer, whoever gives it.
+    pub fn answer(&self, headers: &mut HeaderMap) {
         let names = |headers: &HeaderMap| {
             let names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
             HeaderValue::from_str(&names.join(", ")).ok()
         };
         // Before there are fields of ours among them.
-        list(headers, ACCESS_CONTROL_EXPOSE_HEADERS, self.cors, &self.cors.exposed, names);
+        list(headers, ACCESS_CONTROL_EXPOSE_HEADERS, &self.cors, &self.cors.exposed, names);
         self.introduce(headers);
     }
 
@@ -106,9 +108,9 @@ mod tests {
 
     const SHOP: &str = "https://shop.example";
 
-    fn cors(origins: Origins, credentials: bool, listed: fn() -> Listed) -> Cors {
+    fn cors(origins: Origins, credentials: bool, listed: fn() -> Listed) -> Arc<Cors> {
         let max_age = HeaderValue::from_static("5");
-        Cors { origins, credentials, methods: listed(), headers: listed(), exposed: listed(), max_age }
+        Arc::new(Cors { origins, credentials, methods: listed(), headers: listed(), exposed: listed(), max_age })
     }
 
     fn shop() -> Origins {
@@ -126,14 +128,14 @@ mod tests {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn preflight(cors: &Cors, method: Method, origin: Option<&str>) -> Option<Vec<(String, String)>> {
+    fn preflight(cors: &Arc<Cors>, method: Method, origin: Option<&str>) -> Option<Vec<(String, String)>> {
         let request = Request::builder().method(method).header(ACCESS_CONTROL_REQUEST_METHOD, "PUT");
         let request = request.header(ACCESS_CONTROL_REQUEST_HEADERS, "x-a, x-b");
         let request = origin.into_iter().fold(request, |request, origin| request.header(ORIGIN, origin)).body(()).unwrap();
         super::preflight(cors, Asked::of(&request)).map(|headers| told(&headers))
     }
 
-    fn answered(cors: &Cors, origin: &str) -> Vec<(String, String)> {
+    fn answered(cors: &Arc<Cors>, origin: &str) -> Vec<(String, String)> {
         let request = Request::get("/").header(ORIGIN, origin).body(()).unwrap();
         let mut headers = HeaderMap::from_iter([(http::header::ETAG, HeaderValue::from_static("1"))]);
         if let Some(granted) = grant(cors, request.headers()) {

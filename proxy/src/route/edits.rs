@@ -21,7 +21,7 @@ pub struct Edits<'a> {
     /// A cookie that was made up for it.
     pub(super) cookie: Option<Box<HeaderValue>>,
     /// What a browser is told beside the answer.
-    pub(super) cors: Option<Box<Granted<'a>>>,
+    pub(super) cors: Option<Box<Granted>>,
 }
 
 impl Edits<'_> {
@@ -38,6 +38,11 @@ impl Edits<'_> {
             retarget(request, rewrite)?;
         }
         Ok(())
+    }
+
+    /// What a browser is told beside an answer that is nobody's but ours, in which nothing else is changed.
+    pub fn granted(&self) -> Option<Box<Granted>> {
+        self.cors.clone()
     }
 
     /// Changes the answer's headers.

@@ -19,17 +19,17 @@ use crate::{
 const WHOLE: usize = 1_000_000;
 
 /// What becomes of a request at a gate.
-pub(super) enum Passed<'a> {
-    Through(Passage<'a>),
+pub(super) enum Passed {
+    Through(Passage),
     /// It is what a browser asks before it asks for anything, and answered with these header fields.
     Preflight(Box<HeaderMap>),
 }
 
 /// What happens to a request that passes.
 #[derive(Debug, Default)]
-pub(super) struct Passage<'a> {
+pub(super) struct Passage {
     pub(super) fault: Option<Box<Fault>>,
-    pub(super) cors: Option<Box<Granted<'a>>>,
+    pub(super) cors: Option<Box<Granted>>,
 }
 
 /// What is done to a request for a trial.
@@ -45,13 +45,7 @@ pub struct Fault {
 ///
 /// # Errors
 /// [`Reason::RateLimited`] when there were too many.
-pub(super) fn pass<'a>(
-    gate: &'a Gate,
-    asked: Asked<'_>,
-    caller: &Caller,
-    dice: &Dice,
-    now: Instant,
-) -> Result<Passed<'a>, Refusal> {
+pub(super) fn pass(gate: &Gate, asked: Asked<'_>, caller: &Caller, dice: &Dice, now: Instant) -> Result<Passed, Refusal> {
     if let Some(headers) = gate.cors.as_ref().and_then(|cors| cors::preflight(cors, asked)) {
         return Ok(Passed::Preflight(Box::new(headers)));
     }

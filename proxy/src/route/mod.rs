@@ -29,6 +29,7 @@ use crate::{
     snapshot::{Action, Balancer, Cluster, Destination, Forward, ServerName, Timeouts},
 };
 
+pub use cors::Granted;
 pub use edits::Edits;
 pub use gate::Fault;
 use gate::{Passage, Passed};
@@ -135,6 +136,13 @@ pub fn request<'a>(
         }
         Action::Refuse(reason) => Err(unroutable(destination, asked, *reason)),
     }
+}
+
+/// What a browser is told beside our own answer to what was `asked`, when [`request`] came to nothing.
+pub fn granted(destination: &Destination, asked: Asked<'_>) -> Option<Box<Granted>> {
+    let route = matcher::first(&destination.requests.as_ref()?.routes, asked)?;
+    let cors = route.gate.as_ref()?.cors.as_ref()?;
+    cors::grant(cors, asked.headers).map(Box::new)
 }
 
 /// Something that has a `permit` goes to `cluster`, and nothing else is done for it.

@@ -11,7 +11,7 @@ use crate::rate_limit::RateLimit;
 #[derive(Debug, Default)]
 pub struct Gate {
     /// Pages of which other origins may ask; `None` where nobody minds.
-    pub cors: Option<Cors>,
+    pub cors: Option<Arc<Cors>>,
     /// How often may be asked: no more than each of these allows.
     pub limits: Vec<Arc<RateLimit>>,
     /// What is done to some for a trial.
