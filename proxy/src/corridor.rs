@@ -52,6 +52,7 @@ use crate::{
 };
 use again::Again;
 use allotted::{Allotted, Of};
+pub use fault::HELD_MAX;
 pub use mirror::COPIES_MAX;
 
 /// Edges a walk remembers; a connection rarely needs more than its destination has endpoints.

@@ -85,6 +85,7 @@ fn world(given: Given) -> World {
         balance: balance::State::new(seed(), balance),
         budgets: budget::Budgets::new(budgets),
         copies: Arc::new(Semaphore::new(corridor::COPIES_MAX)),
+        held: Semaphore::new(corridor::HELD_MAX),
         dice: Dice::new(seed()),
         lines: connect::Lines::default(),
         memory: Default::default(),

@@ -35,6 +35,8 @@ pub struct World {
     pub budgets: Budgets,
     /// Places for copies of requests.
     pub copies: Arc<Semaphore>,
+    /// Places for requests that are held up for a trial.
+    pub held: Semaphore,
     /// What decides where several share requests.
     pub dice: Dice,
     /// Ready lines to endpoints.
