@@ -22,6 +22,7 @@ import (
 	healthgrpc "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/interop"
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
+	_ "google.golang.org/grpc/xds" // targets like xds:///cart.shop:80
 )
 
 // pauses are those before each message of a stream, in microseconds.

@@ -1,5 +1,6 @@
 //! The mesh in a cluster whose pods run: installed from what `weft install` prints, with plain manifests for apps.
 
+mod agents;
 mod capture;
 mod checking;
 mod entrances;
