@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::json;
-use tests::{App, Mesh, Running, eventually, manifests, program, python, script, service};
+use tests::{App, ECHO_FILE, Mesh, Running, echo_as, eventually, manifests, program, python, script, service};
 
 /// Who answered, and how often; what failed.
 #[derive(Debug, Default)]
@@ -98,6 +98,24 @@ fn grpc_goes_on_following_when_the_agents_certificate_is_renewed() {
     assert!(all.failed.is_empty() && last.who() == ["echo-0", "echo-1"].into(), "{said}");
 }
 
+/// What a policy says of the service `echo`.
+fn policy(said: &str) -> String {
+    format!(
+        "---\napiVersion: weft.dev/v1alpha1\nkind: TrafficPolicy\nmetadata: {{name: echo, namespace: shop}}\nspec:\n  \
+         targetRefs: [{{group: '', kind: Service, name: echo}}]\n  {said}\n"
+    )
+}
+
+#[test]
+fn grpc_stays_with_an_endpoint_by_a_header_where_a_policy_says_so() {
+    let three = manifests([&grpc_server("echo").workload("replicas", json!(3)), &client()]);
+    let mesh = Mesh::up(&(three + &policy("balancer: {type: RingHash, hashOn: [{header: x-trial}]}")));
+    ["echo-0", "echo-1", "echo-2", "client-0"].iter().for_each(|pod| mesh.ready(pod));
+    let told = told(&mesh, "xds:///echo.shop:50051", 3);
+    assert!(told.failed.is_empty(), "{told:?}");
+    assert!(told.trial.len() == 1 && told.plain.len() == 3, "those with a header to one, all others to any: {told:?}");
+}
+
 const ROUTE: &str = r#"
 ---
 apiVersion: gateway.networking.k8s.io/v1
@@ -146,18 +164,6 @@ fn grpc_follows_a_route_by_header_and_by_weight() {
     assert!(!mesh.log().contains("cannot use what it was sent"), "{}", mesh.log());
 }
 
-/// Tells its name.
-const HAPROXY: &str = r#"
-defaults
-  mode http
-  timeout client 30s
-  timeout server 30s
-  timeout connect 5s
-frontend echo
-  bind :::8080 v4v6
-  http-request return status 200 content-type text/plain lf-string "${HOSTNAME} %[url]\n"
-"#;
-
 const EDGE_ROUTE: &str = r#"
 ---
 apiVersion: gateway.networking.k8s.io/v1
@@ -185,10 +191,7 @@ fn envoy() -> String {
 
 #[test]
 fn envoy_takes_clusters_endpoints_routes_and_listeners_and_serves() {
-    let echo = |name: &str, replicas: u32| {
-        let app = App::new(name, 8080, &["haproxy", "-db", "-f", "haproxy.cfg"]);
-        app.ports(json!([{"port": 80, "targetPort": 8080}])).workload("replicas", json!(replicas))
-    };
+    let echo = |name: &str, replicas: u32| echo_as(name, "$HOSTNAME").workload("replicas", json!(replicas));
     let edge = App::new("edge", 10000, &[&envoy(), "-c", &script("xds/envoy.yaml"), "--concurrency", "1", "-l", "warn"]);
     let edge = edge.with_agent().ports(json!([{"name": "http", "port": 10000}, {"name": "admin", "port": 9901}]));
     let apps = |replicas, affinity: &str| {
@@ -196,13 +199,14 @@ fn envoy_takes_clusters_endpoints_routes_and_listeners_and_serves() {
         let parent = service("echo", &json!({"selector": {"app": "v1"}, "ports": ports, "sessionAffinity": affinity}));
         manifests([&echo("v1", replicas), &echo("v2", 1), &edge]) + &parent
     };
-    let mesh = Mesh::up_with(&apps(2, "None"), &[("haproxy.cfg", HAPROXY)]);
+    let mesh = Mesh::up_with(&apps(2, "None"), &[ECHO_FILE]);
     ["v1-0", "v1-1", "v2-0", "edge-0"].iter().for_each(|pod| mesh.ready(pod));
     let answers = |path: &str, calls: u32, more: &[&str]| -> BTreeMap<String, u32> {
         let url = format!("http://127.0.0.1:10000{path}?[1-{calls}]");
         let said = mesh.succeed_inside("edge-0", &[&["curl", "-s", "-m", "60", "-w", "%{http_code}\n", &url][..], more].concat());
         let mut counts = BTreeMap::new();
-        let words = |line: &str| line.split('?').next().unwrap_or_default().to_owned();
+        // Who answered, and the path that was asked for; or the status.
+        let words = |line: &str| line.split('?').next().unwrap_or_default().replace(" GET ", " ");
         said.lines()
             .filter(|line| *line != "200" && !line.is_empty())
             .for_each(|line| *counts.entry(words(line)).or_default() += 1);
