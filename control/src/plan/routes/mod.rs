@@ -98,7 +98,7 @@ fn compile(compiler: &Compiler<'_>, candidate: &Candidate<'_>) -> Vec<xds::Route
     let session = action::session(rule);
     let mut compiled = xds::Route {
         name: rule.name.clone(),
-        typed_per_filter_config: session.map(|session| session::filter(session, route, rule)).unwrap_or_default(),
+        typed_per_filter_config: session.map(|session| session::filter(session, route, rule, &wanted.path)).unwrap_or_default(),
         metadata: metadata(&[retries::texts(&said), session.into_iter().flat_map(session::texts).collect()].concat()),
         action: Some(compiler.action(route, rule, wanted, &said)),
         request_headers_to_add: action::additions(&rule.request),
