@@ -270,6 +270,30 @@ fn what_stands_still_is_ended_and_what_moves_is_not() {
     assert!(told.starts_with("200"), "{told}");
 }
 
+/// Nothing is said of how long an attempt may take.
+const IMPATIENT: &str = r#"
+---
+apiVersion: weft.dev/v1alpha1
+kind: TrafficPolicy
+metadata: {name: cart, namespace: shop}
+spec:
+  targetRefs: [{group: "", kind: Service, name: cart}]
+  balancer: {type: RoundRobin}
+  timeouts: {request: 300ms}
+  outliers: {consecutiveFailures: 2, ejection: 60s}
+"#;
+
+#[test]
+fn whoever_only_hangs_is_put_out_by_the_time_of_requests() {
+    let shop = Shop::with(3, IMPATIENT);
+    let calls = "curl -s -m 20 -o /dev/null -w '%{http_code}\n' 'http://cart/?do=hang&only=v2&call=[1-30]'";
+    let told = shop.mesh.succeed("client", &["sh", "-c", calls]);
+    let late = told.lines().filter(|status| *status == "504").count();
+    let answered = told.lines().filter(|status| *status == "200").count();
+    // Each worker of the sidecar finds out for itself.
+    assert!((2..=6).contains(&late) && late + answered == 30, "{late} of 30: {told}");
+}
+
 /// The service as a whole, and a budget of its own.
 const STINGY: &str = r#"
 ---

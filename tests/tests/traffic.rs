@@ -152,6 +152,24 @@ fn cors(mesh: &Mesh, path: &str, method: &str, origin: &str) -> (String, Vec<Str
 }
 
 #[test]
+fn pages_that_may_see_the_apps_answers_may_see_the_meshs() {
+    let rule = |name: &str| format!("group: gateway.networking.k8s.io, kind: HTTPRoute, name: echo, sectionName: {name}");
+    let mesh = mesh(&[
+        policy("abort", &rule("shared"), "  faults: {abort: {status: 503}}\n"),
+        policy("often", &rule("open"), "  rateLimits: [{requests: 1, per: 10m}]\n"),
+    ]);
+    let (status, told) = cors(&mesh, "/shared", "PUT", "https://www.shop.example");
+    assert!(status == "503" && told.contains(&String::from("allow-origin: https://www.shop.example")), "{status} {told:?}");
+    let (status, told) = cors(&mesh, "/shared", "PUT", "https://www.other.example");
+    assert_eq!((status.as_str(), told.len()), ("503", 0), "{told:?}");
+    let twice =
+        ["curl", "-s", "-m", "10", "-o", "/dev/null", "-D", "-", "-H", "origin: https://a.example", "http://echo/open?[1-2]"];
+    let said = mesh.succeed("client", &twice);
+    let (_, refused) = said.split_once("HTTP/1.1 429").unwrap_or_else(|| panic!("{said}"));
+    assert!(refused.contains("access-control-allow-origin: *"), "{said}");
+}
+
+#[test]
 fn browsers_are_told_which_pages_may_ask() {
     let mesh = mesh(&[]);
     let told = |status: &str, told: &[&str]| (status.to_owned(), told.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>());

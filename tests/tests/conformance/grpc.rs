@@ -46,6 +46,14 @@ spec:
   - name: spoilt
     matches: [{method: {service: shop.Spoilt}}]
     backendRefs: [{name: v1, port: 50051}]
+  - matches: [{method: {service: shop.Stays}}]
+    sessionPersistence: {type: Header, sessionName: x-stay}
+    backendRefs: [{name: v1, port: 50051}, {name: v2, port: 50051}]
+  - name: retried
+    matches: [{method: {service: shop.Retried}}]
+    backendRefs: [{name: v1, port: 50051}]
+  - matches: [{method: {service: shop.Once}}]
+    backendRefs: [{name: v2, port: 50051}]
 "#;
 
 const POLICY: &str = r#"
@@ -56,6 +64,16 @@ metadata: {name: spoilt, namespace: shop}
 spec:
   targetRefs: [{group: gateway.networking.k8s.io, kind: GRPCRoute, name: echo, sectionName: spoilt}]
   faults: {abort: {grpc: data-loss}}
+"#;
+
+const RETRIED: &str = r#"
+---
+apiVersion: weft.dev/v1alpha1
+kind: TrafficPolicy
+metadata: {name: retried, namespace: shop}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: GRPCRoute, name: echo, sectionName: retried}]
+  retries: {attempts: 1, grpc: [unavailable], backoff: {base: 1ms, max: 1ms}}
 "#;
 
 /// A call is a path, and a header.
@@ -117,6 +135,19 @@ fn shares_are_what_weights_say_and_an_invalid_backend_answers_unavailable() {
     let (shared, partly) = (counts(&counted[0]), counts(&counted[1]));
     assert!(shared["v2"].abs_diff(200) < 60 && shared.len() == 2, "{shared:?}");
     assert!(partly["UNAVAILABLE"].abs_diff(300) < 80 && partly.len() == 2, "{partly:?}");
+}
+
+#[test]
+fn a_client_stays_with_its_endpoint_by_a_header() {
+    let counted = told(&mesh(ROUTES), &["/shop.Stays/Do *60", "/shop.Stays/Do ~x-stay"]);
+    assert_eq!(counted[0].split(' ').count(), 2, "who tells no session is balanced: {counted:?}");
+    assert!(["v1=20", "v2=20"].contains(&counted[1].as_str()), "{counted:?}");
+}
+
+#[test]
+fn a_call_is_tried_again_by_the_status_that_a_policy_names() {
+    let counted = told(&mesh(&[ROUTES, RETRIED].concat()), &["/shop.Retried/Moody *10", "/shop.Once/Moody *10"]);
+    assert_eq!(counted, ["v1=10", "UNAVAILABLE=5 v2=5"]);
 }
 
 /// Source: "Route types" of GEP-1294.
