@@ -2,13 +2,16 @@
 //!
 //! In: manifests, as the API server would tell them. Out: what a proxy is told that asks. Never: a file, a socket, a clock.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use certs::name::TrustDomain;
 
 use crate::{
-    index::{DefaultPolicy, Index, Key, Object, Protocol, Service, ServicePort},
-    manifest::routes::{GrpcRoute, HttpRoute, ReferenceGrant},
+    index::{DefaultPolicy, Index, Key, Object, Pod, Protocol, Service, ServicePort},
+    manifest::{
+        authorization::AuthorizationPolicy,
+        routes::{GrpcRoute, HttpRoute, ReferenceGrant},
+    },
     plan::{self, Kind, Mesh},
     watch,
 };
@@ -24,7 +27,7 @@ impl Known {
     /// Nothing, of a mesh.
     pub fn nothing(trust_domain: TrustDomain) -> Self {
         let mesh = Mesh { trust_domain, default_policy: DefaultPolicy::AllowAll, root_namespace: String::from("weft-system") };
-        Self { index: Index::default(), mesh }
+        Self { index: Index::new(&mesh.root_namespace), mesh }
     }
 
     /// There is a service with an address, and with ports by their numbers and names.
@@ -39,6 +42,30 @@ impl Known {
             affinity: None,
         };
         self.index.apply(Object::Service(service));
+    }
+
+    /// There is a pod with labels, and a sidecar in it.
+    pub fn pod(&mut self, namespace: &str, name: &str, labels: &[(&str, &str)]) {
+        self.index.apply(Object::Pod(Pod {
+            key: key(namespace, name),
+            uid: name.to_owned(),
+            addresses: Vec::new(),
+            service_account: String::from("default"),
+            workload: name.to_owned(),
+            labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            node: String::new(),
+            meshed: true,
+            token: None,
+            ports: BTreeMap::new(),
+            default_policy: None,
+        }));
+    }
+
+    /// There is a policy.
+    pub fn authorization_policy(&mut self, policy: &AuthorizationPolicy) {
+        let namespace = policy.metadata.namespace.as_deref().unwrap_or("default");
+        let (read, _) = watch::authorization_policy(key(namespace, &policy.metadata.name), &policy.spec);
+        self.index.apply(Object::AuthorizationPolicy(read));
     }
 
     /// There is a route, made in the second `made`.

@@ -201,6 +201,7 @@ impl Metrics {
             ("EndpointSlice", sizes.slices),
             ("Pod", sizes.pods),
             ("PeerAuthentication", sizes.policies),
+            ("AuthorizationPolicy", sizes.authorization_policies),
         ];
         let routes = sizes.routes.into_iter().map(|(kind, size)| (kind.word(), size));
         let traffic = sizes.traffic_policies.into_iter().map(|(kind, size)| (kind.word(), size));

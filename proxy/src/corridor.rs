@@ -11,6 +11,7 @@ mod allotted;
 mod fault;
 mod hedge;
 mod mirror;
+mod ruling;
 mod watch;
 
 use std::{
@@ -184,6 +185,9 @@ impl Walk {
         let direction = self.side.direction;
         tracing::debug!(direction = direction.word(), room = refusal.reason.room().word(), %refusal, "refused");
         self.world.recorder.on(Event::Refused { direction, refusal });
+        if let Some(ruled) = &refusal.ruled {
+            ruling::denied(self, ruled);
+        }
     }
 }
 
@@ -249,6 +253,7 @@ async fn open(walk: &Walk, server: Option<&str>) -> Result<Opened, Refusal> {
     let since = clock::now();
     let destination = walk.destination();
     let routed = route::connection(&destination, server, &walk.caller, &walk.world.dice)?;
+    ruling::audited(walk, &routed.permit);
     let limited = walk.world.balance.limited(routed.cluster, since);
     let place = limited.map_or(Ok(None), |limited| limited.connection())?;
     let mut attempts = Attempts::toward(destination.address, routed.key, walk.world.settings.attempts_max, None);
@@ -354,6 +359,7 @@ async fn deliver(walk: &Rc<Walk>, mut call: Call, facts: Facts, granted: &mut Op
     {
         return Ok(Answer::Message(shown(answer, granted.as_deref())));
     }
+    ruling::audited(walk, &routed.permit);
     routed.edits.request(&mut call.request)?;
     if let Some(forward) = routed.forward {
         if !forward.mirrors.is_empty() {

@@ -3,6 +3,7 @@
 //!
 //! Each type here is a question as a room would be asked it, with all that the question needs made beforehand.
 
+mod door;
 mod fate;
 
 use std::{
@@ -31,6 +32,7 @@ use crate::{
     },
 };
 
+pub use door::Door;
 pub use fate::{Fate, Forwarded, Sidecar};
 
 /// Which endpoint now?

@@ -343,13 +343,24 @@ pub struct Refusal {
     pub retry: Retry,
     /// How long to wait before it is worth asking again, where that is known.
     pub wait: Option<Duration>,
+    /// What this proxy's operator is told of a policy's decision, and nobody else; `None` where none decided.
+    pub ruled: Option<Arc<Ruled>>,
     detail: Arc<str>,
+}
+
+/// A policy's decision against a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruled {
+    /// By which a caller's complaint and a line of the log are brought together.
+    pub decision: String,
+    /// The rule that keeps him out; `None` if none lets him in.
+    pub rule: Option<Arc<str>>,
 }
 
 impl Refusal {
     /// A refusal of work that cannot have begun anywhere.
     pub fn new<'a>(reason: Reason, detail: impl Into<Cow<'a, str>>) -> Self {
-        Self { reason, retry: Retry::Safe, wait: None, detail: detail.into().into_owned().into() }
+        Self { reason, retry: Retry::Safe, wait: None, ruled: None, detail: detail.into().into_owned().into() }
     }
 
     /// A refusal of work that may be asked for again after `wait`.
@@ -360,6 +371,11 @@ impl Refusal {
     /// A refusal of work that the server may have begun.
     pub fn midway<'a>(reason: Reason, detail: impl Into<Cow<'a, str>>) -> Self {
         Self { retry: Retry::Unsafe, ..Self::new(reason, detail) }
+    }
+
+    /// The same, decided by a policy's `rule`, or by there being none.
+    pub fn by_rule(self, decision: String, rule: Option<Arc<str>>) -> Self {
+        Self { ruled: Some(Arc::new(Ruled { decision, rule })), ..self }
     }
 }
 

@@ -48,6 +48,12 @@ pub const SESSION: &str = "type.googleapis.com/envoy.extensions.filters.http.sta
 pub const SESSION_COOKIE: &str = "type.googleapis.com/envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState";
 /// Sessions that a header tells.
 pub const SESSION_HEADER: &str = "type.googleapis.com/envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState";
+/// The filter that asks who may do what.
+pub const RBAC_FILTER: &str = "envoy.filters.http.rbac";
+/// What is said to [`RBAC_FILTER`].
+pub const RBAC: &str = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC";
+/// Paths by a template.
+pub const URI_TEMPLATE: &str = "type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig";
 /// The listener filter by which an Envoy tells requests from other bytes.
 pub const HTTP_INSPECTOR: &str = "type.googleapis.com/envoy.extensions.filters.listener.http_inspector.v3.HttpInspector";
 /// What a cluster says of the HTTP that its endpoints speak.
@@ -81,6 +87,10 @@ pub const POD: &str = "pod";
 pub const PORT: &str = "port";
 /// Metadata of [`INBOUND`], and of those of its chains at whose port it is another: who may call the app: `allow-all`, `allow-authenticated` or `deny`.
 pub const DEFAULT_POLICY: &str = "default-policy";
+/// Metadata beside [`DEFAULT_POLICY`]: `required` where callers must prove who they are, whatever else lets them in.
+pub const PROOF: &str = "proof";
+/// What [`PROOF`] says.
+pub const REQUIRED: &str = "required";
 /// Metadata: seconds since his last call for which a caller stays with the endpoint that he called; absent when he does not.
 pub const AFFINITY: &str = "affinity-seconds";
 /// Metadata of a cluster: how its endpoints share work: `peak-ewma`, `least-request`, `round-robin`, `random`, `ring-hash` or `maglev`. Absent

@@ -556,3 +556,56 @@ fn services_and_types_have_the_names_that_others_know() {
         assert_eq!(ours, format!("type.googleapis.com/{full}"));
     }
 }
+
+#[test]
+fn authorization() {
+    use envoy_types::pb::envoy::extensions::{
+        filters::http::rbac::v3 as full_filter, path::r#match::uri_template::v3 as full_template,
+    };
+    use prost::Name;
+    use wire::envoy::{
+        config::{
+            core::v3::{CidrRange, TypedExtensionConfig},
+            rbac::v3::{
+                Permission, Policy, Principal, Rbac, permission, permission::Rule, principal, principal::Identifier, rbac,
+            },
+        },
+        extensions::{filters::http::rbac::v3::Rbac as Filter, path::r#match::uri_template::v3::UriTemplateMatchConfig},
+        r#type::matcher::v3::{PathMatcher, path_matcher},
+    };
+    let text = |pattern| StringMatcher { match_pattern: Some(pattern), ignore_case: true };
+    let may = |rule| Permission { rule: Some(rule) };
+    let path = PathMatcher { rule: Some(path_matcher::Rule::Path(text(MatchPattern::Contains("a".into())))) };
+    let template = UriTemplateMatchConfig { path_template: "/a/*".into() };
+    is_read_whole::<_, full_template::UriTemplateMatchConfig>(&template);
+    let extension = TypedExtensionConfig { name: "template".into(), typed_config: Some(any(1)) };
+    let present = HeaderMatcher {
+        name: "x-a".into(),
+        header_match_specifier: Some(HeaderMatchSpecifier::PresentMatch(true)),
+        invert_match: false,
+    };
+    let permissions = vec![
+        may(Rule::Any(true)),
+        may(Rule::AndRules(permission::Set { rules: vec![may(Rule::DestinationPort(80)), may(Rule::UrlPath(path))] })),
+        may(Rule::OrRules(permission::Set { rules: vec![may(Rule::UriTemplate(extension)), may(Rule::Header(present))] })),
+        may(Rule::NotRule(Box::new(may(Rule::Any(true))))),
+    ];
+    let who = |identifier| Principal { identifier: Some(identifier) };
+    let named = principal::Authenticated { principal_name: Some(text(MatchPattern::Suffix("/sa/web".into()))) };
+    let block = CidrRange { address_prefix: "10.0.0.0".into(), prefix_len: Some(8) };
+    let principals = vec![
+        who(Identifier::Any(true)),
+        who(Identifier::AndIds(principal::Set { ids: vec![who(Identifier::Authenticated(named))] })),
+        who(Identifier::OrIds(principal::Set { ids: vec![who(Identifier::DirectRemoteIp(block))] })),
+        who(Identifier::NotId(Box::new(who(Identifier::Any(true))))),
+    ];
+    let policies = [("shop/cart[0]".to_owned(), Policy { permissions, principals })].into();
+    let filter = Filter { rules: Some(Rbac { action: rbac::Action::Deny.into(), policies }) };
+    is_read_whole::<_, full_filter::Rbac>(&filter);
+    for (ours, full) in [
+        (wire::names::RBAC, full_filter::Rbac::full_name()),
+        (wire::names::URI_TEMPLATE, full_template::UriTemplateMatchConfig::full_name()),
+    ] {
+        assert_eq!(ours, format!("type.googleapis.com/{full}"));
+    }
+}

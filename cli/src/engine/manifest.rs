@@ -90,20 +90,22 @@ impl Reading<'_> {
         match (document.kind.as_str(), document.api_version.as_str()) {
             ("Service", "v1") => self.service(document),
             ("Workload", "weft.dev/v1alpha1") => self.workload(document),
-            ("PeerAuthentication" | "TrafficPolicy", "weft.dev/v1alpha1")
+            ("AuthorizationPolicy" | "PeerAuthentication" | "TrafficPolicy", "weft.dev/v1alpha1")
             | ("XBackendTrafficPolicy", "gateway.networking.x-k8s.io/v1alpha1")
             | ("HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute", "gateway.networking.k8s.io/v1")
             | ("TLSRoute", "gateway.networking.k8s.io/v1alpha3" | "gateway.networking.k8s.io/v1alpha2")
             | ("TCPRoute", "gateway.networking.k8s.io/v1alpha2")
             | ("ReferenceGrant", "gateway.networking.k8s.io/v1" | "gateway.networking.k8s.io/v1beta1") => self.hand_on(document),
             ("Service", _) => self.wrong_version(document, "v1"),
-            ("Workload" | "PeerAuthentication" | "TrafficPolicy", _) => self.wrong_version(document, "weft.dev/v1alpha1"),
+            ("Workload" | "AuthorizationPolicy" | "PeerAuthentication" | "TrafficPolicy", _) => {
+                self.wrong_version(document, "weft.dev/v1alpha1")
+            }
             ("HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" | "ReferenceGrant", _) => {
                 self.wrong_version(document, "gateway.networking.k8s.io/v1")
             }
             ("XBackendTrafficPolicy", _) => self.wrong_version(document, "gateway.networking.x-k8s.io/v1alpha1"),
             (kind, _) => {
-                let hint = "a local mesh knows Service, Workload, PeerAuthentication, TrafficPolicy, XBackendTrafficPolicy, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute and ReferenceGrant";
+                let hint = "a local mesh knows Service, Workload, AuthorizationPolicy, PeerAuthentication, TrafficPolicy, XBackendTrafficPolicy, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute and ReferenceGrant";
                 self.problems.push(document.wrong("kind", format!("`{kind}` is unknown here"), Some(hint)));
             }
         }

@@ -81,7 +81,7 @@ pub(crate) fn command(pod: &Given, token: &Path, drain: Duration) -> anyhow::Res
 /// This program under another name, with next to nothing of the person's environment.
 pub(crate) fn ours(name: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.arg0(name).env_clear().env("WEFT_LOG", "warn");
+    command.arg0(name).env_clear().env("WEFT_LOG", "warn,authorization=info");
     command.envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command
 }

@@ -16,7 +16,8 @@ use crate::args::{Amounts, InstallArgs, UninstallArgs};
 const MANIFESTS: &str = include_str!("weft.yaml");
 
 /// The kinds of our own: the chart of them is these files, with nothing to be filled in.
-const KINDS: [&str; 2] = [
+const KINDS: [&str; 3] = [
+    include_str!("../../../deploy/chart-crds/templates/authorizationpolicies.yaml"),
     include_str!("../../../deploy/chart-crds/templates/peerauthentications.yaml"),
     include_str!("../../../deploy/chart-crds/templates/trafficpolicies.yaml"),
 ];

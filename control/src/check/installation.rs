@@ -14,7 +14,7 @@ use super::Finding;
 use crate::clock;
 
 /// The definitions of our own kinds.
-const KINDS: [&str; 2] = ["peerauthentications.weft.dev", "trafficpolicies.weft.dev"];
+const KINDS: [&str; 3] = ["authorizationpolicies.weft.dev", "peerauthentications.weft.dev", "trafficpolicies.weft.dev"];
 
 /// Days before its end from which a root should be replaced.
 const ROOT_DAYS: i64 = 30;

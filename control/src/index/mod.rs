@@ -3,6 +3,7 @@
 //! In: objects applied and deleted; each says what it touched. Out: lookups. Synchronous, and it knows neither files nor
 //! Kubernetes clients nor servers.
 
+pub(crate) mod authorizations;
 mod lookup;
 mod nouns;
 mod peers;
@@ -17,6 +18,7 @@ use std::{
     net::IpAddr,
 };
 
+use authorizations::{AuthorizationPolicies, AuthorizationPolicy, Authorizations};
 use lookup::Lookup;
 pub(crate) use nouns::{
     Change, Edition, Endpoint, Hints, Identity, Key, Kind, Namespace, Node, Object, Pod, Service, ServicePort, Slice, SlicePort,
@@ -40,6 +42,7 @@ pub(crate) struct Index {
     /// Policies in it are for the whole mesh.
     root_namespace: String,
     peer_authentications: PeerAuthentications,
+    authorization_policies: AuthorizationPolicies,
     routes: Routes,
     traffic_policies: TrafficPolicies,
     services_by_address: Lookup<IpAddr>,
@@ -58,6 +61,7 @@ pub(crate) struct Sizes {
     pub(crate) slices: usize,
     pub(crate) pods: usize,
     pub(crate) policies: usize,
+    pub(crate) authorization_policies: usize,
     pub(crate) routes: BTreeMap<RouteKind, usize>,
     pub(crate) traffic_policies: BTreeMap<PolicyKind, usize>,
 }
@@ -88,6 +92,7 @@ impl Index {
             Object::Node(node) if self.nodes.get(&node.key) == Some(&node) => Touched::new(),
             Object::Namespace(namespace) if self.namespaces.get(&namespace.key) == Some(&namespace) => Touched::new(),
             Object::PeerAuthentication(found) if self.peer_authentications.get(&found.key) == Some(&found) => Touched::new(),
+            Object::AuthorizationPolicy(found) if self.authorization_policies.get(&found.key) == Some(&found) => Touched::new(),
             Object::Route(route) if self.routes.get(&route.id()) == Some(&route) => Touched::new(),
             Object::ReferenceGrant(grant) if self.routes.grant(&grant.key) == Some(&grant) => Touched::new(),
             Object::TrafficPolicy(policy) if self.traffic_policies.get(&policy.id()) == Some(&*policy) => Touched::new(),
@@ -97,6 +102,7 @@ impl Index {
             Object::Node(node) => self.put_node(node),
             Object::Namespace(namespace) => self.put_namespace(namespace),
             Object::PeerAuthentication(found) => self.put_peer_authentication(found),
+            Object::AuthorizationPolicy(found) => self.put_authorization_policy(found),
             Object::Route(route) => {
                 let touched = self.routes.insert(route);
                 self.with_addresses(touched)
@@ -118,6 +124,7 @@ impl Index {
             Kind::Node => self.delete_node(key),
             Kind::Namespace => self.delete_namespace(key),
             Kind::PeerAuthentication => self.delete_peer_authentication(key),
+            Kind::AuthorizationPolicy => self.delete_authorization_policy(key),
             Kind::Route(kind) => {
                 let touched = self.routes.remove(&(*kind, key.clone()));
                 self.with_addresses(touched)
@@ -303,6 +310,16 @@ impl Index {
         if self.peer_authentications.remove(key) { self.seen_through_policy(&key.namespace) } else { Touched::new() }
     }
 
+    fn put_authorization_policy(&mut self, found: AuthorizationPolicy) -> Touched {
+        let namespace = found.key.namespace.clone();
+        self.authorization_policies.insert(found);
+        self.seen_through_policy(&namespace)
+    }
+
+    fn delete_authorization_policy(&mut self, key: &Key) -> Touched {
+        if self.authorization_policies.remove(key) { self.seen_through_policy(&key.namespace) } else { Touched::new() }
+    }
+
     /// A policy is seen in the pods of its namespace; one of the namespace that speaks for the mesh, in all.
     fn seen_through_policy(&self, namespace: &str) -> Touched {
         match namespace == self.root_namespace {
@@ -407,6 +424,12 @@ impl Index {
     /// What is asked of the callers of a pod.
     pub(crate) fn proofs(&self, pod: &Pod) -> Proofs {
         self.peer_authentications.of(pod, &self.root_namespace)
+    }
+
+    /// Who may do what at a pod.
+    pub(crate) fn authorizations(&self, pod: &Pod) -> Authorizations<'_> {
+        let ports: Vec<_> = self.led_to(pod).collect();
+        self.authorization_policies.of(pod, &self.root_namespace, &ports)
     }
 
     /// All routes, in the order of their kinds and keys.
@@ -531,6 +554,7 @@ impl Index {
             slices: self.slices.len(),
             pods: self.pods.len(),
             policies: self.peer_authentications.len(),
+            authorization_policies: self.authorization_policies.len(),
             routes: self.routes.sizes(),
             traffic_policies: self.traffic_policies.sizes(),
         }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 
 use super::{
     DefaultPolicy, PeerAuthentication, Protocol,
+    authorizations::AuthorizationPolicy,
     routes::{Grant, Route, RouteKind},
     traffic::{PolicyKind, TrafficPolicy},
 };
@@ -41,6 +42,7 @@ pub(crate) enum Object {
     Node(Node),
     Namespace(Namespace),
     PeerAuthentication(PeerAuthentication),
+    AuthorizationPolicy(AuthorizationPolicy),
     Route(Route),
     ReferenceGrant(Grant),
     TrafficPolicy(Box<TrafficPolicy>),
@@ -55,6 +57,7 @@ pub(crate) enum Kind {
     Node,
     Namespace,
     PeerAuthentication,
+    AuthorizationPolicy,
     Route(RouteKind),
     ReferenceGrant,
     TrafficPolicy(PolicyKind),
@@ -72,6 +75,7 @@ impl Object {
             Self::Node(node) => (Kind::Node, node.key.clone()),
             Self::Namespace(namespace) => (Kind::Namespace, namespace.key.clone()),
             Self::PeerAuthentication(found) => (Kind::PeerAuthentication, found.key.clone()),
+            Self::AuthorizationPolicy(found) => (Kind::AuthorizationPolicy, found.key.clone()),
             Self::Route(route) => (Kind::Route(route.kind), route.key.clone()),
             Self::ReferenceGrant(grant) => (Kind::ReferenceGrant, grant.key.clone()),
             Self::TrafficPolicy(policy) => (Kind::TrafficPolicy(policy.kind), policy.key.clone()),

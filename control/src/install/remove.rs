@@ -91,7 +91,7 @@ async fn users(client: &Client) -> anyhow::Result<Users> {
             users.namespaces.extend(pod.namespace());
         }
     }
-    for kind in ["PeerAuthentication", "TrafficPolicy"] {
+    for kind in ["AuthorizationPolicy", "PeerAuthentication", "TrafficPolicy"] {
         let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(policies::GROUP, policies::VERSION, kind));
         match Api::<DynamicObject>::all_with(client.clone(), &kind).list_metadata(&ListParams::default()).await {
             Ok(policies) => users.policies += policies.items.len(),

@@ -5,6 +5,7 @@
 //!                 └─▶ mistakes ─▶ place   what is wrong with one, all of it, and where
 //! ```
 
+pub mod authorization;
 mod directory;
 mod document;
 pub mod kinds;

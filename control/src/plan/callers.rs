@@ -10,6 +10,7 @@ pub(super) struct Callers {
     elsewhere: DefaultPolicy,
     /// At ports where it is another.
     ports: BTreeMap<u16, DefaultPolicy>,
+    proofs: Proofs,
 }
 
 impl Callers {
@@ -20,8 +21,22 @@ impl Callers {
             (policy, _) => policy,
         };
         let elsewhere = both(proofs.everywhere);
+        let need_proof = |proof: Option<Proof>| proof == Some(Proof::Required);
+        let is_another = |(port, policy): &(u16, DefaultPolicy)| {
+            *policy != elsewhere || need_proof(proofs.ports.get(port).copied()) != need_proof(proofs.everywhere)
+        };
         let ports = proofs.ports.iter().map(|(port, proof)| (*port, both(Some(*proof))));
-        Self { elsewhere, ports: ports.filter(|(_, policy)| *policy != elsewhere).collect() }
+        Self { elsewhere, ports: ports.filter(is_another).collect(), proofs: proofs.clone() }
+    }
+
+    /// Whether they must prove who they are, whatever else lets them in.
+    pub(super) fn need_proof(&self) -> bool {
+        self.proofs.everywhere == Some(Proof::Required)
+    }
+
+    /// The same at a port.
+    pub(super) fn need_proof_at(&self, port: u16) -> bool {
+        self.proofs.ports.get(&port).map_or(self.need_proof(), |proof| *proof == Proof::Required)
     }
 
     /// At all ports but [`ports`](Self::ports).

@@ -23,13 +23,14 @@ use wire::{
 };
 
 use super::{
+    authorization,
     callers::Callers,
     connections::{self, Chains},
     limits,
     shape::{aggregated, any, filter, socket},
     target::Target,
 };
-use crate::index::{Pod, Protocol, traffic::RateLimit};
+use crate::index::{Pod, Protocol, authorizations::Authorizations, traffic::RateLimit};
 
 /// How long an Envoy waits for the first bytes before it takes a connection for one whose server speaks first.
 const INSPECTION_MAX: prost_types::Duration = prost_types::Duration { seconds: 0, nanos: 250_000_000 };
@@ -65,27 +66,33 @@ pub(super) fn inbound(
     mut ports: BTreeMap<u16, Protocol>,
     callers: &Callers,
     rates: &BTreeMap<u16, Vec<RateLimit>>,
+    authorizations: &Authorizations<'_>,
 ) -> Listener {
-    for port in callers.ports().chain(rates.keys().copied()) {
+    for port in callers.ports().chain(rates.keys().copied()).chain(authorizations.ports.keys().copied()) {
         ports.entry(port).or_default();
     }
     let chain = |(port, protocol): (u16, Protocol)| {
         let policy = callers.at(port).map(|policy| (names::DEFAULT_POLICY, policy.word()));
         let rates = rates.get(&port).map(|rates| limits::text(rates));
         let rates = rates.as_deref().map(|rates| (names::RATE_LIMITS, rates));
-        let said = [(names::PROTOCOL, protocol.word())].into_iter().chain(policy).chain(rates);
+        let proof = callers.need_proof_at(port).then_some((names::PROOF, names::REQUIRED));
+        let said = [(names::PROTOCOL, protocol.word())].into_iter().chain(policy).chain(rates).chain(proof);
+        let at_port = authorizations.ports.get(&port).into_iter().flatten();
+        let policies: Vec<_> = authorizations.everywhere.iter().chain(at_port).copied().collect();
         FilterChain {
             filter_chain_match: Some(FilterChainMatch { destination_port: Some(u32::from(port)), ..Default::default() }),
+            filters: authorization::filters(&policies),
             metadata: Some(names::metadata(said)),
             name: format!("port-{port}"),
-            ..Default::default()
         }
     };
+    let proof = callers.need_proof().then_some((names::PROOF, names::REQUIRED));
     Listener {
         name: names::INBOUND.to_owned(),
         filter_chains: ports.into_iter().map(chain).collect(),
         default_filter_chain: Some(FilterChain {
-            metadata: Some(names::metadata([(names::PROTOCOL, Protocol::Auto.word())])),
+            filters: authorization::filters(&authorizations.everywhere),
+            metadata: Some(names::metadata([(names::PROTOCOL, Protocol::Auto.word())].into_iter().chain(proof))),
             name: String::from("other-ports"),
             ..Default::default()
         }),

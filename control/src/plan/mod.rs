@@ -1,6 +1,7 @@
 //! From the index to resources. Pure: the same index gives the same bytes, and so the same versions, in every replica of
 //! control and after every restart.
 
+mod authorization;
 mod balancing;
 mod callers;
 mod cluster;
@@ -62,7 +63,8 @@ pub(crate) fn resource(index: &Index, viewer: Option<&Key>, mesh: &Mesh, kind: K
             let pod = index.pod(viewer?)?;
             let default_policy = index.default_policy(pod).unwrap_or(mesh.default_policy);
             let callers = Callers::of(default_policy, &index.proofs(pod));
-            listener::inbound(pod, index.ports_of(pod), &callers, &index.rate_limits_of(pod)).encode_to_vec()
+            listener::inbound(pod, index.ports_of(pod), &callers, &index.rate_limits_of(pod), &index.authorizations(pod))
+                .encode_to_vec()
         }
         Kind::Listener if names::parse_grpc_target(name).is_some() => {
             let target = Target::called(index, name).filter(|target| target.protocol().takes_requests())?;

@@ -5,9 +5,10 @@
 //! files      told by the kernel that something changed, waits for the edit to settle
 //! folder     which files changed, what they say, what is wrong with them: changes of objects
 //! translate  from manifests to the index's nouns
-//! policies, routes, traffic   what both sources read alike, and the mistakes in it
+//! authorization, policies, routes, traffic   what both sources read alike, and the mistakes in it
 //! ```
 
+mod authorization;
 mod cluster;
 mod files;
 mod folder;
@@ -20,6 +21,7 @@ mod translate;
 
 use tokio::sync::oneshot;
 
+pub(crate) use authorization::policy as authorization_policy;
 pub(crate) use cluster::watch as cluster;
 pub(crate) use files::watch as folder;
 pub(crate) use routes::{grant, grpc_route, http_route};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{mistake::Mistake, opaque::OpaquePorts, policies, routes, traffic};
+use super::{authorization, mistake::Mistake, opaque::OpaquePorts, policies, routes, traffic};
 use crate::{
     index::{
         DefaultPolicy, Endpoint, Hints, Key, Object, Pod, Protocol, Service, ServicePort, Slice, SlicePort, routes::Route,
@@ -10,6 +10,7 @@ use crate::{
     },
     manifest::{
         Document, Problem,
+        authorization::AuthorizationPolicy,
         kinds::{
             self, DEFAULT_POLICY_ANNOTATION, MESHED_ANNOTATION, Metadata, OPAQUE_PORTS_ANNOTATION, SERVICE_LABEL,
             TOKEN_ANNOTATION, WORKLOAD_LABEL,
@@ -69,6 +70,11 @@ fn parts(document: &Document) -> Result<Option<(Object, Vec<Mistake>)>, Vec<Prob
             // Files do not tell when they were made: names decide.
             let (read, mistakes) = policies::peer_authentication(key(&found.metadata), 0, &found.spec);
             Some((Object::PeerAuthentication(read), mistakes))
+        }
+        "AuthorizationPolicy" => {
+            let found: AuthorizationPolicy = document.parse()?;
+            let (read, mistakes) = authorization::policy(key(&found.metadata), &found.spec);
+            Some((Object::AuthorizationPolicy(read), mistakes))
         }
         "TrafficPolicy" => {
             let found: TrafficPolicy = document.parse()?;

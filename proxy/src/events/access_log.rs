@@ -52,6 +52,7 @@ impl AccessLog {
             | Event::Handshake { .. }
             | Event::Extra { .. }
             | Event::Refused { .. }
+            | Event::Ruled { .. }
             | Event::Ejected { .. } => {}
         }
     }

@@ -35,6 +35,7 @@ impl Collector for Metrics {
         handshakes(&mut encoder, &reading)?;
         ejections(&mut encoder, &reading)?;
         extras(&mut encoder, &reading)?;
+        rules(&mut encoder, &reading)?;
         let help = "Edges that were counted as `other` because the ceiling on series was reached";
         encoder
             .encode_descriptor("weft_series_folded", help, None, MetricType::Counter)?
@@ -135,6 +136,15 @@ fn extras(encoder: &mut DescriptorEncoder<'_>, reading: &Reading) -> fmt::Result
         sums.insert(vec![("kind", extra.word().to_owned()), ("outcome", fate.word().to_owned())], total);
     }
     counters(encoder, "weft_extra_requests", "Requests sent beside those that somebody sent: once more, or as copies", &sums)
+}
+
+fn rules(encoder: &mut DescriptorEncoder<'_>, reading: &Reading) -> fmt::Result {
+    let mut sums: BTreeMap<Pairs, u64> = BTreeMap::new();
+    for counter in &reading.rules {
+        let labels = vec![("rule", counter.rule.to_string()), ("outcome", counter.outcome.word().to_owned())];
+        *sums.entry(labels).or_default() += counter.total.load(std::sync::atomic::Ordering::Relaxed);
+    }
+    counters(encoder, "weft_authorization", "Callers whom a rule of a policy kept out, or wanted to hear of", &sums)
 }
 
 fn counters(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, sums: &BTreeMap<Pairs, u64>) -> fmt::Result {

@@ -136,6 +136,25 @@ impl Fate {
     }
 }
 
+/// What became of somebody whom a policy's rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// He was kept out.
+    Denied,
+    /// He was let in, and the rule wanted to hear of it.
+    Audited,
+}
+
+impl Outcome {
+    /// The word in metrics and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Audited => "audited",
+        }
+    }
+}
+
 /// One thing that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -193,6 +212,13 @@ pub enum Event<'a> {
         /// Why.
         refusal: &'a Refusal,
     },
+    /// A policy's rule was about somebody.
+    Ruled {
+        /// Which; `None` if he was kept out because none let him in.
+        rule: Option<&'a str>,
+        /// What became of him.
+        outcome: Outcome,
+    },
     /// An endpoint was put out for a while.
     Ejected {
         /// Why.
@@ -234,6 +260,7 @@ impl Recorder {
             Event::Handshake { direction } => self.series.handshake(direction),
             Event::Extra { extra, fate } => self.series.extra(extra, fate),
             Event::Refused { direction, refusal } => self.series.refused(direction, refusal.reason),
+            Event::Ruled { rule, outcome } => self.series.ruled(rule.unwrap_or("none"), outcome),
             Event::Ejected { cause } => self.series.ejected(cause),
         }
     }

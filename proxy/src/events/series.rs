@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Cause, Direction, Extra, Fate,
+    Cause, Direction, Extra, Fate, Outcome,
     edge::{Edge, EdgeCounters, Labels, Party, RequestCounters, RequestKey},
     histogram::add,
 };
@@ -31,7 +31,16 @@ struct Lists {
     edges: Vec<Arc<EdgeCounters>>,
     requests: Vec<Arc<RequestCounters>>,
     workers: Vec<Arc<WorkerCounters>>,
+    rules: Vec<Arc<RuleCounter>>,
     folded: u64,
+}
+
+/// How often a rule had one outcome at one worker.
+#[derive(Debug)]
+pub(super) struct RuleCounter {
+    pub(super) rule: Box<str>,
+    pub(super) outcome: Outcome,
+    pub(super) total: AtomicU64,
 }
 
 /// What is counted per worker, whoever is talking.
@@ -48,6 +57,7 @@ pub(super) struct WorkerCounters {
 pub(super) struct Local {
     registry: Registry,
     edges: RefCell<HashMap<Labels, Edge>>,
+    rules: RefCell<Vec<Arc<RuleCounter>>>,
     counters: Arc<WorkerCounters>,
 }
 
@@ -56,6 +66,7 @@ pub(super) struct Reading {
     pub(super) edges: Vec<Arc<EdgeCounters>>,
     pub(super) requests: Vec<Arc<RequestCounters>>,
     pub(super) workers: Vec<Arc<WorkerCounters>>,
+    pub(super) rules: Vec<Arc<RuleCounter>>,
     pub(super) folded: u64,
 }
 
@@ -72,6 +83,7 @@ impl Registry {
             edges: lists.edges.clone(),
             requests: lists.requests.clone(),
             workers: lists.workers.clone(),
+            rules: lists.rules.clone(),
             folded: lists.folded,
         }
     }
@@ -82,7 +94,7 @@ impl Registry {
     }
 
     fn is_full(&self, lists: &Lists) -> bool {
-        lists.edges.len() + lists.requests.len() >= self.0.series_max
+        lists.edges.len() + lists.requests.len() + lists.rules.len() >= self.0.series_max
     }
 }
 
@@ -95,7 +107,7 @@ impl Local {
             extras: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
         });
         registry.lists().workers.push(counters.clone());
-        Self { registry, edges: RefCell::default(), counters }
+        Self { registry, edges: RefCell::default(), rules: RefCell::default(), counters }
     }
 
     pub(super) fn edge(&self, labels: Labels) -> Edge {
@@ -141,6 +153,24 @@ impl Local {
 
     pub(super) fn handshake(&self, direction: Direction) {
         add(&self.counters.handshakes[direction as usize], 1);
+    }
+
+    pub(super) fn ruled(&self, rule: &str, outcome: Outcome) {
+        let mut rules = self.rules.borrow_mut();
+        let known = |rules: &[Arc<RuleCounter>], rule: &str| {
+            rules.iter().find(|known| *known.rule == *rule && known.outcome == outcome).cloned()
+        };
+        let counter = known(&rules, rule).unwrap_or_else(|| {
+            let mut lists = self.registry.lists();
+            let rule = if self.registry.is_full(&lists) { "other" } else { rule };
+            known(&rules, rule).unwrap_or_else(|| {
+                let born = Arc::new(RuleCounter { rule: rule.into(), outcome, total: AtomicU64::new(0) });
+                lists.rules.push(born.clone());
+                rules.push(born.clone());
+                born
+            })
+        });
+        add(&counter.total, 1);
     }
 
     pub(super) fn ejected(&self, cause: Cause) {

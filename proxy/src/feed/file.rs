@@ -155,7 +155,7 @@ pub fn load(path: &Path) -> anyhow::Result<Standalone> {
 
 /// Nobody has said who may call: everybody.
 fn inbound(ports: BTreeMap<u16, Declared>) -> Inbound {
-    let open = |protocol| Port { protocol, admits: Admits::Everybody, gate: None };
+    let open = |protocol| Port { protocol, admits: Admits::Everybody, ..Port::default() };
     let ports = ports.into_iter().map(|(port, declared)| (port, open(declared.into())));
     Inbound { ports: ports.collect(), others: open(Protocol::Undeclared) }
 }
@@ -193,6 +193,7 @@ fn destination(service: &Service) -> anyhow::Result<Destination> {
         requests: (protocol != Protocol::Opaque).then(|| Arc::new(table())),
         bytes: (protocol != Protocol::Http).then(|| ConnectionTable::to(cluster.clone())),
         admits: Admits::Everybody,
+        authorization: None,
     })
 }
 

@@ -3,6 +3,7 @@
 //! In: what workers ask, and what control answers. Out: whole snapshots. Never: a half-known destination; one edit in the
 //! cluster becomes one new snapshot.
 
+mod authorization;
 mod balancing;
 mod changes;
 mod connections;
@@ -21,4 +22,4 @@ mod whole;
 
 pub use file::{Listener, answer_unknown, load};
 pub use stream::{Given, follow};
-pub use whole::snapshot;
+pub use whole::{own_ports, snapshot};

@@ -16,10 +16,10 @@ use wire::{
     names,
 };
 
-use super::{connections, gates, limits::Limits, routes};
+use super::{authorization, connections, gates, limits::Limits, routes};
 use crate::{
     clock,
-    snapshot::{ConnectionTable, Gate, Route},
+    snapshot::{Authorization, ConnectionTable, Gate, Route},
 };
 
 /// A resource type we speak, in the order in which a whole answer is made of them.
@@ -74,6 +74,8 @@ pub(super) struct Entry {
     pub(super) bytes: Option<ConnectionTable<String>>,
     /// What requests must pass at single ports, of our own.
     pub(super) gates: BTreeMap<u32, Arc<Gate>>,
+    /// What policies say of our own ports; under no number, of all others.
+    pub(super) authorizations: BTreeMap<Option<u32>, Arc<Authorization>>,
 }
 
 /// All resources held, by name.
@@ -178,6 +180,8 @@ fn entry(name: &str, listener: Listener, limits: &mut Limits) -> Result<Entry, S
         let port = chain.filter_chain_match.as_ref().and_then(|wanted| wanted.destination_port);
         let gate = gates::of_port(chain.metadata.as_ref(), limits, clock::now()).map_err(|why| format!("{name}: {why}"))?;
         entry.gates.extend(port.zip(gate));
+        let authorization = authorization::of(chain).map_err(|why| format!("{name}: {why}"))?;
+        entry.authorizations.extend(authorization.map(|said| (port, Arc::new(said))));
         for filter in &chain.filters {
             let Some(config) = filter_config(filter) else { continue };
             match config.type_url.as_str() {
@@ -192,6 +196,7 @@ fn entry(name: &str, listener: Listener, limits: &mut Limits) -> Result<Entry, S
                     let routes = connections::read(chain, &decode(name, &config.value)?);
                     connections.extend(routes.map_err(|why| format!("{name}: {why}"))?);
                 }
+                names::RBAC => {}
                 other => return Err(format!("{name}: a filter of the type {other} is not known")),
             }
         }

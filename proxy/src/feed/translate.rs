@@ -74,7 +74,15 @@ impl Translator {
             None => None,
         };
         let service = service(&entry.listener);
-        Some(Arc::new(Destination { address, service, protocol: protocol(entry), requests, bytes, admits: Admits::Everybody }))
+        Some(Arc::new(Destination {
+            address,
+            service,
+            protocol: protocol(entry),
+            requests,
+            bytes,
+            admits: Admits::Everybody,
+            authorization: None,
+        }))
     }
 
     fn table(&self, routes: &Held<Vec<Route<String>>>, resources: &Resources) -> Option<RouteTable> {
@@ -105,16 +113,23 @@ fn inbound(resources: &Resources, before: &Snapshot) -> Option<Arc<Inbound>> {
         // Our pod is going, or control does not know it yet: what it said last stays in force.
         Held::Absent => return Some(before.inbound.clone().unwrap_or_default()),
     };
-    let others = Port { protocol: Protocol::Undeclared, admits: admits(policy(entry.listener.metadata.as_ref())), gate: None };
+    let others = Port {
+        protocol: Protocol::Undeclared,
+        admits: admits(policy(entry.listener.metadata.as_ref())),
+        authorization: entry.authorizations.get(&None).cloned(),
+        gate: None,
+    };
     let chains = entry.listener.filter_chains.iter();
     let ports: HashMap<u16, Port> = chains
         .filter_map(|chain| {
             let port = chain.filter_chain_match.as_ref()?.destination_port.as_ref()?;
             let gate = entry.gates.get(port).cloned();
+            let authorization = entry.authorizations.get(&Some(*port)).cloned();
             let port = u16::try_from(*port).ok()?;
             let metadata = chain.metadata.as_ref();
             let admits = policy(metadata).map_or(others.admits, |word| admits(Some(word)));
-            Some((port, Port { protocol: declared(names::metadata_text(metadata, names::PROTOCOL)), admits, gate }))
+            let protocol = declared(names::metadata_text(metadata, names::PROTOCOL));
+            Some((port, Port { protocol, admits, authorization, gate }))
         })
         .collect();
     Some(Arc::new(Inbound { ports, others }))

@@ -1,10 +1,14 @@
 //! A snapshot made at once, of answers that need not be waited for.
 
+use std::sync::Arc;
+
+use wire::names;
+
 use super::{
     resources::{Kind, Resources},
     translate::Translator,
 };
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Inbound, Snapshot};
 
 /// What is known once all is told that belongs to the listener called `listener`. `told` answers for a type of xDS and a name; `None`
 /// when there is no such thing.
@@ -20,6 +24,14 @@ pub fn snapshot(listener: &str, told: impl Fn(&str, &str) -> Option<Vec<u8>>) ->
         }
     }
     Ok(Translator::default().snapshot(&resources, &Snapshot::default()))
+}
+
+/// What is known of a proxy's own ports. `told` answers as for [`snapshot`].
+///
+/// # Errors
+/// What cannot be read of the answer.
+pub fn own_ports(told: impl Fn(&str, &str) -> Option<Vec<u8>>) -> Result<Arc<Inbound>, String> {
+    Ok(snapshot(names::INBOUND, told)?.inbound.unwrap_or_default())
 }
 
 fn take(resources: &mut Resources, kind: Kind, name: &str, told: &impl Fn(&str, &str) -> Option<Vec<u8>>) -> Result<(), String> {

@@ -3,6 +3,7 @@
 //! In: a destination of the snapshot, what is asked and who is calling. Out: [`Routed`], which carries the [`Permit`], or
 //! that the client is to go elsewhere. Pure.
 
+mod authorize;
 mod cors;
 mod edits;
 mod gate;
@@ -106,7 +107,7 @@ pub fn request<'a>(
 ) -> Result<Way<'a>, Refusal> {
     let routes = destination.requests.as_ref().map_or(&[][..], |table| &table.routes);
     let route = matcher::first(routes, asked).ok_or_else(|| unroutable(destination, asked, Reason::NoRoute))?;
-    let permit = permit::grant(destination, caller)?;
+    let permit = permit::grant(destination, caller, Some(asked), dice)?;
     let Passage { fault, cors } = match &route.gate {
         None => Passage::default(),
         Some(gate) => match gate::pass(gate, asked, caller, dice, now)? {
@@ -184,7 +185,7 @@ pub fn connection<'a>(
     let cluster = backend.and_then(|backend| backend.cluster.as_ref());
     let cluster =
         cluster.ok_or_else(|| refused(Reason::NoBackend, "has a route for this connection, without a backend that exists"))?;
-    let permit = permit::grant(destination, caller)?;
+    let permit = permit::grant(destination, caller, None, dice)?;
     let keyed = matches!(cluster.balancing.balancer, Balancer::Keyed(_));
     let key = keyed.then(|| Key::source(caller.address.ip()).hash);
     Ok(Routed { key, ..plain(cluster, permit) })

@@ -3,6 +3,7 @@
 //! In: nothing but what `feed` writes. Out: answers to "what is this address?". Never: a half-known destination; an
 //! address is in the snapshot only when everything behind it (routes, clusters, endpoints) is.
 
+mod authorization;
 mod balancing;
 mod changes;
 mod connections;
@@ -22,6 +23,7 @@ use std::{
 use certs::name::SpiffeId;
 use hashbrown::HashMap;
 
+pub use authorization::{Authorization, Block, PathText, Piece, Rule, Text, Tree, What, Who};
 pub use balancing::{Balancer, Balancing, FailureShare, KeyPart, Limits, Outliers, Queue};
 pub use changes::{Changes, HeaderChanges, PathRewrite, Put, Redirect, Rewrite};
 pub use connections::{ConnectionRoute, ConnectionTable, ServerName};
@@ -66,8 +68,10 @@ pub struct Destination {
     pub requests: Option<Arc<RouteTable>>,
     /// Where opaque connections go; `None` where only requests are allowed.
     pub bytes: Option<ConnectionTable>,
-    /// Who may go there.
+    /// Who may go there, where no policy says who may.
     pub admits: Admits,
+    /// What policies say; `None` where there are none.
+    pub authorization: Option<Arc<Authorization>>,
 }
 
 /// Who may go to a destination.
@@ -159,8 +163,10 @@ pub struct Inbound {
 pub struct Port {
     /// What it speaks.
     pub protocol: Protocol,
-    /// Who may call it.
+    /// Who may call it, where no policy says who may.
     pub admits: Admits,
+    /// What policies say; `None` where there are none.
+    pub authorization: Option<Arc<Authorization>>,
     /// What requests must pass there; `None` for nothing.
     pub gate: Option<Arc<Gate>>,
 }
@@ -182,17 +188,18 @@ impl Destination {
             requests: None,
             bytes: Some(ConnectionTable::to(Arc::new(Cluster::single(address, "pass")))),
             admits: Admits::Everybody,
+            authorization: None,
         }
     }
 
     /// The local app behind this sidecar at `address`.
     pub fn local(address: SocketAddr, protocol: Protocol, admits: Admits) -> Self {
-        Self::at_port(address, &Port { protocol, admits, gate: None })
+        Self::at_port(address, &Port { protocol, admits, ..Port::default() })
     }
 
     /// The same, as far as something is said of its port.
     pub fn at_port(address: SocketAddr, port: &Port) -> Self {
-        let Port { protocol, admits, gate } = port;
+        let Port { protocol, admits, authorization, gate } = port;
         let (protocol, admits) = (*protocol, *admits);
         let cluster = Arc::new(Cluster::single(address, "local"));
         let table = RouteTable { routes: vec![Route { gate: gate.clone(), ..Route::everything(cluster.clone()) }] };
@@ -203,17 +210,15 @@ impl Destination {
             requests: (protocol != Protocol::Opaque).then(|| Arc::new(table)),
             bytes: (protocol != Protocol::Http).then(|| ConnectionTable::to(cluster)),
             admits,
+            authorization: authorization.clone(),
         }
     }
 
     /// Whether the same may go there as to `other`, which is behind the same port.
     pub fn admits_as(&self, other: &Self) -> bool {
         let gates = |destination: &Self| destination.requests.as_ref().and_then(|table| table.routes.first()?.gate.clone());
-        let is_same = match (gates(self), gates(other)) {
-            (Some(one), Some(two)) => Arc::ptr_eq(&one, &two),
-            (one, two) => one.is_none() && two.is_none(),
-        };
-        self.admits == other.admits && is_same
+        let is_same_authorization = is_same(self.authorization.as_ref(), other.authorization.as_ref());
+        self.admits == other.admits && is_same_authorization && is_same(gates(self).as_ref(), gates(other).as_ref())
     }
 
     /// Every cluster that something may go to.
@@ -227,6 +232,14 @@ impl Destination {
             Some(service) => format!("{service}:{}", self.address.port()),
             None => self.address.to_string(),
         }
+    }
+}
+
+/// Whether both are one, or neither is anything.
+fn is_same<T>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 

@@ -18,13 +18,14 @@ pub(super) enum Said {
 }
 
 /// Kinds that are followed.
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     Kind::Service,
     Kind::Slice,
     Kind::Pod,
     Kind::Node,
     Kind::Namespace,
     Kind::PeerAuthentication,
+    Kind::AuthorizationPolicy,
     Kind::Route(RouteKind::Grpc),
     Kind::Route(RouteKind::Http),
     Kind::Route(RouteKind::Tls),

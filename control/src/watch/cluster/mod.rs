@@ -92,6 +92,7 @@ fn events(client: Client) -> BoxStream<'static, Said> {
         or_none(first_served(versions.iter().map(watch).collect()))
     };
     let peers = optional(policies::GROUP, &[policies::VERSION], "PeerAuthentication");
+    let authorizations = optional(policies::GROUP, &[policies::VERSION], "AuthorizationPolicy");
     let ours = optional(policies::GROUP, &[policies::VERSION], "TrafficPolicy");
     let backends = optional(traffic::BACKEND_GROUP, &[traffic::BACKEND_VERSION], "XBackendTrafficPolicy");
     let http_routes = optional(routes::GROUP, &["v1"], "HTTPRoute");
@@ -106,6 +107,7 @@ fn events(client: Client) -> BoxStream<'static, Said> {
         of_kind(nodes, Kind::Node, |node| objects::node(&node.metadata), |node| &node.metadata),
         of_kind(namespaces, Kind::Namespace, |space| objects::namespace(&space.metadata), |space| &space.metadata),
         of_kind(peers, Kind::PeerAuthentication, objects::peer_authentication, |found| &found.metadata),
+        of_kind(authorizations, Kind::AuthorizationPolicy, objects::authorization_policy, |found| &found.metadata),
         of_kind(http_routes, Kind::Route(RouteKind::Http), objects::http_route, |found| &found.metadata),
         of_kind(grpc_routes, Kind::Route(RouteKind::Grpc), objects::grpc_route, |found| &found.metadata),
         of_kind(tls_routes, Kind::Route(RouteKind::Tls), objects::tls_route, |found| &found.metadata),

@@ -12,7 +12,7 @@ use k8s_openapi::{
 use kube::api::DynamicObject;
 use serde::de::DeserializeOwned;
 
-use super::super::{mistake::Mistake, opaque::OpaquePorts, policies, routes, traffic};
+use super::super::{authorization, mistake::Mistake, opaque::OpaquePorts, policies, routes, traffic};
 use crate::{
     index::{
         DefaultPolicy, Edition, Endpoint, Hints, Key, Namespace, Node, Object, Pod, Protocol, Service, ServicePort, Slice,
@@ -139,6 +139,21 @@ pub(super) fn peer_authentication(object: &DynamicObject) -> Option<Object> {
         tracing::warn!(object = %key, field, "a PeerAuthentication has a mistake: {what}");
     }
     Some(Object::PeerAuthentication(read))
+}
+
+/// Who may do what. What in it means nothing is logged, and lets nobody in.
+pub(super) fn authorization_policy(object: &DynamicObject) -> Option<Object> {
+    let key = key(&object.metadata);
+    let spec = object.data.get("spec").cloned().unwrap_or_else(|| serde_json::json!({}));
+    let read = serde_json::from_value(spec).map(|spec| authorization::policy(key.clone(), &spec));
+    let (policy, mistakes) = read.unwrap_or_else(|error| {
+        let mistake = Mistake { field: String::from("spec"), what: error.to_string() };
+        (authorization::unreadable(key.clone()), vec![mistake])
+    });
+    for Mistake { field, what } in mistakes {
+        tracing::warn!(object = %key, field, "an AuthorizationPolicy has a mistake: {what}");
+    }
+    Some(Object::AuthorizationPolicy(policy))
 }
 
 /// A traffic policy. What in it means nothing is told in its conditions.
