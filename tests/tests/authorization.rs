@@ -4,23 +4,9 @@ use std::collections::BTreeMap;
 
 use tests::{App, Mesh, manifests};
 
-/// Tells what it was asked: over HTTP, and at another port to connections that nobody takes for HTTP.
-const HAPROXY: &str = r#"
-defaults
-  mode http
-  timeout client 30s
-  timeout server 30s
-  timeout connect 5s
-frontend echo
-  bind :::8080 v4v6
-  http-request return status 200 content-type text/plain lf-string "%HM %[url]\n"
-frontend opaque
-  bind :::8081 v4v6
-  http-request return status 200 content-type text/plain string "opaque\n"
-"#;
-
+/// Behind port 81 it speaks HTTP/2, which is declared to be no HTTP: nobody reads it.
 fn echo() -> App {
-    App::new("echo", 8080, &["haproxy", "-db", "-f", "haproxy.cfg"]).ports(serde_json::json!([
+    tests::echo("echo").ports(serde_json::json!([
         {"name": "http", "port": 80, "targetPort": 8080},
         {"name": "tcp-opaque", "port": 81, "targetPort": 8081},
     ]))
@@ -37,7 +23,7 @@ fn text(policies: &[String]) -> String {
 }
 
 fn mesh(policies: &[String]) -> Mesh {
-    let mesh = Mesh::up_with(&text(policies), &[("haproxy.cfg", HAPROXY)]);
+    let mesh = Mesh::up_with(&text(policies), &[tests::ECHO_FILE]);
     mesh.ready("echo-0");
     mesh
 }
@@ -51,7 +37,7 @@ fn asked(mesh: &Mesh, client: &str, path: &str, more: &[&str]) -> String {
 
 /// Whether a connection of `client` to the opaque port comes through.
 fn connects(mesh: &Mesh, client: &str) -> bool {
-    mesh.run(client, &["curl", "-s", "-m", "10", "http://echo:81/"]).status.success()
+    mesh.run(client, &["curl", "-s", "-m", "10", "--http2-prior-knowledge", "http://echo:81/"]).status.success()
 }
 
 const LET: &str = "200";

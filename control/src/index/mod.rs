@@ -20,6 +20,7 @@ use std::{
 
 use authorizations::{AuthorizationPolicies, AuthorizationPolicy, Authorizations};
 use lookup::Lookup;
+use nouns::in_namespace;
 pub(crate) use nouns::{
     Change, Edition, Endpoint, Hints, Identity, Key, Kind, Namespace, Node, Object, Pod, Service, ServicePort, Slice, SlicePort,
 };
@@ -295,9 +296,7 @@ impl Index {
 
     /// A namespace is seen in its pods.
     fn seen_through_namespace(&self, name: &str) -> Touched {
-        let first = Key { namespace: name.to_owned(), name: String::new() };
-        let pods = self.pods.range(first..).map(|(key, _)| key).take_while(|key| key.namespace == name);
-        pods.cloned().map(Subject::Pod).collect()
+        in_namespace(&self.pods, name).map(|(key, _)| Subject::Pod(key.clone())).collect()
     }
 
     fn put_peer_authentication(&mut self, found: PeerAuthentication) -> Touched {

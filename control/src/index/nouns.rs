@@ -202,6 +202,15 @@ pub(crate) struct Namespace {
     pub(crate) default_policy: Option<DefaultPolicy>,
 }
 
+/// What of `all` is in `namespace`.
+pub(crate) fn in_namespace<'a, 'n, T>(
+    all: &'a BTreeMap<Key, T>,
+    namespace: &'n str,
+) -> impl Iterator<Item = (&'a Key, &'a T)> + use<'a, 'n, T> {
+    let first = Key { namespace: namespace.to_owned(), name: String::new() };
+    all.range(first..).take_while(move |(key, _)| key.namespace == namespace)
+}
+
 impl Key {
     /// The key of something that is in no namespace.
     pub(crate) fn of_cluster(name: &str) -> Self {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Key, Pod};
+use super::{Key, Pod, nouns::in_namespace};
 
 /// Whether callers must prove who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +73,7 @@ impl PeerAuthentications {
 
     /// The one that counts of those in `namespace` that are as narrow.
     fn first(&self, namespace: &str, is_meant: impl Fn(&PeerAuthentication) -> bool) -> Option<&PeerAuthentication> {
-        let from = Key { namespace: namespace.to_owned(), name: String::new() };
-        let there = self.0.range(from..).map(|(_, found)| found).take_while(|found| found.key.namespace == namespace);
+        let there = in_namespace(&self.0, namespace).map(|(_, found)| found);
         there.filter(|found| is_meant(found)).min_by_key(|found| (found.made, &found.key.name))
     }
 }

@@ -8,7 +8,7 @@ use crate::index::{DefaultPolicy, Proof, Proofs};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Callers {
     elsewhere: DefaultPolicy,
-    /// At ports where it is another.
+    /// At ports where it is another, or proof is asked for elsewhere and not there, or the other way round.
     ports: BTreeMap<u16, DefaultPolicy>,
     proofs: Proofs,
 }
@@ -44,12 +44,12 @@ impl Callers {
         self.elsewhere
     }
 
-    /// At a port where it is another than elsewhere.
+    /// At one of [`ports`](Self::ports).
     pub(super) fn at(&self, port: u16) -> Option<DefaultPolicy> {
         self.ports.get(&port).copied()
     }
 
-    /// Ports where it is another than elsewhere.
+    /// Ports of which something else is said than of all others.
     pub(super) fn ports(&self) -> impl Iterator<Item = u16> {
         self.ports.keys().copied()
     }

@@ -44,9 +44,9 @@ pub(super) fn grant(
         if authorization.proof && caller.identity.is_none() {
             return Err(unproved());
         }
-        match authorize::rule(authorization, caller, destination.address.port(), asked) {
-            Ruling::Let { in_so_many_words: true, audited } => return Ok(Permit { audited }),
-            Ruling::Let { in_so_many_words: false, audited: told } => audited = told,
+        match authorize::decide(authorization, caller, destination.address.port(), asked) {
+            Ruling::Let { by_policy: true, audited } => return Ok(Permit { audited }),
+            Ruling::Let { by_policy: false, audited: told } => audited = told,
             Ruling::Kept(rule) => {
                 let decision = format!("{:016x}", dice.roll(usize::MAX));
                 let why = format!("a policy does not let this caller in (decision {decision})");

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 pub(crate) use nouns::{Action, AuthorizationPolicy, Reach, Rule, Text, Tree, What, Who};
 
-use super::{Key, Pod, Service, ServicePort};
+use super::{Key, Pod, Service, ServicePort, nouns::in_namespace};
 
 /// All there are.
 #[derive(Debug, Default)]
 pub(super) struct AuthorizationPolicies(BTreeMap<Key, AuthorizationPolicy>);
 
-/// Those that are about the callers of a pod, in the order of their keys.
+/// Those that are about the callers of a pod: its namespace's, and after them the mesh's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Authorizations<'a> {
     /// At all ports.
@@ -42,10 +42,9 @@ impl AuthorizationPolicies {
     pub(super) fn of<'a>(&'a self, pod: &Pod, root: &str, ports: &[(u16, &Service, &ServicePort)]) -> Authorizations<'a> {
         let mut found = Authorizations::default();
         let namespace = pod.key.namespace.as_str();
-        for policy in self.0.values() {
-            let there = policy.key.namespace.as_str();
+        let of_mesh = in_namespace(&self.0, root).filter(|_| root != namespace);
+        for (Key { namespace: there, .. }, policy) in in_namespace(&self.0, namespace).chain(of_mesh) {
             match &policy.reach {
-                _ if there != namespace && there != root => {}
                 Reach::Everything => found.everywhere.push(policy),
                 Reach::Pods(labels) if pod.has_labels(labels) => found.everywhere.push(policy),
                 Reach::Pods(_) => {}
@@ -54,7 +53,7 @@ impl AuthorizationPolicies {
                         let by_name = |(name, port): &(String, Option<String>)| {
                             *name == service.key.name && port.as_ref().is_none_or(|port| *port == declared.name)
                         };
-                        service.key.namespace == there && services.iter().any(by_name)
+                        service.key.namespace == *there && services.iter().any(by_name)
                     };
                     for (port, service, declared) in ports {
                         let known = found.ports.get(port).is_some_and(|known| known.contains(&policy));

@@ -113,22 +113,8 @@ impl<'a> Reading<'a> {
     }
 
     /// What `values` or `notValues` say.
-    fn condition<T>(
-        &mut self,
-        field: &str,
-        (values, not_values): (&[String], &[String]),
-        read: &dyn Fn(&str) -> Read<T>,
-    ) -> Tree<T>
-    where
-        T: Clone,
-    {
-        if values.is_empty() && not_values.is_empty() {
-            self.wrong(field, "says nothing: add values or notValues");
-        }
-        let mut all = Vec::new();
-        all.extend(self.list(&format!("{field}.values"), values, read));
-        all.extend(self.list(&format!("{field}.notValues"), not_values, read).map(|tree| Tree::Not(Box::new(tree))));
-        Tree::All(all)
+    fn condition<T>(&mut self, field: &str, (values, others): (&[String], &[String]), read: &dyn Fn(&str) -> Read<T>) -> Tree<T> {
+        self.all(field, [("values", values, others, read)])
     }
 
     /// All that the lists say, each with the one of the same name that begins with `not`.

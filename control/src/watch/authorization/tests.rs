@@ -1,3 +1,5 @@
+//! What is read of policies, and what of them is told to mean nothing.
+
 use serde_json::{Value, json};
 
 use super::*;

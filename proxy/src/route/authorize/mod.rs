@@ -30,7 +30,7 @@ pub(super) enum Ruling {
     /// A policy lets him in, or none is about who may.
     Let {
         /// Whether a policy said so.
-        in_so_many_words: bool,
+        by_policy: bool,
         /// Rules that wanted to hear of it.
         audited: Vec<Arc<str>>,
     },
@@ -39,7 +39,7 @@ pub(super) enum Ruling {
 }
 
 /// What `authorization` says of `caller` who asks for `asked` at `port`; of a whole connection where nothing is asked.
-pub(super) fn rule(authorization: &Authorization, caller: &Caller, port: u16, asked: Option<Asked<'_>>) -> Ruling {
+pub(super) fn decide(authorization: &Authorization, caller: &Caller, port: u16, asked: Option<Asked<'_>>) -> Ruling {
     let question = Question::new(caller, port, asked);
     let first =
         |rules: &[Rule], enough: Truth| rules.iter().find(|rule| question.truth(rule) >= enough).map(|rule| rule.name.clone());
@@ -50,7 +50,7 @@ pub(super) fn rule(authorization: &Authorization, caller: &Caller, port: u16, as
         return Ruling::Kept(None);
     }
     let audited = authorization.audit.iter().filter(|rule| question.truth(rule) == Truth::Yes).map(|rule| rule.name.clone());
-    Ruling::Let { in_so_many_words: authorization.allow.is_some(), audited: audited.collect() }
+    Ruling::Let { by_policy: authorization.allow.is_some(), audited: audited.collect() }
 }
 
 #[cfg(test)]

@@ -50,16 +50,13 @@ impl<'a> Question<'a> {
     }
 
     fn what(&self, condition: &What) -> Truth {
-        if let What::Port(port) = condition {
-            return (*port == self.port).into();
-        }
-        let Some(asked) = self.asked else { return Truth::Unknown };
-        match condition {
-            What::Port(port) => (*port == self.port).into(),
-            What::Method(wanted) => text::is_of(wanted, asked.method.as_str().as_bytes(), Case::Kept).into(),
-            What::Host(wanted) => host(wanted, asked),
-            What::Header(name, wanted) => header(name, wanted.as_ref(), asked.headers),
-            What::Path(wanted) => self.path(wanted, asked.path()),
+        match (condition, self.asked) {
+            (What::Port(port), _) => (*port == self.port).into(),
+            (_, None) => Truth::Unknown,
+            (What::Method(wanted), Some(asked)) => text::is_of(wanted, asked.method.as_str().as_bytes(), Case::Kept).into(),
+            (What::Host(wanted), Some(asked)) => host(wanted, asked),
+            (What::Header(name, wanted), Some(asked)) => header(name, wanted.as_ref(), asked.headers),
+            (What::Path(wanted), Some(asked)) => self.path(wanted, asked.path()),
         }
     }
 

@@ -1,3 +1,5 @@
+//! Who is let in and who is kept out, where something cannot be known.
+
 use http::Request;
 
 use super::*;
@@ -41,7 +43,7 @@ fn allowing(rule: Rule) -> Authorization {
 /// Whether `identity` may ask for `uri`.
 fn may(authorization: &Authorization, identity: Option<&str>, uri: &str) -> bool {
     let request = Request::get(uri).header("host", "cart.shop").body(()).unwrap();
-    matches!(rule(authorization, &caller(identity), 80, Some(Asked::of(&request))), Ruling::Let { .. })
+    matches!(decide(authorization, &caller(identity), 80, Some(Asked::of(&request))), Ruling::Let { .. })
 }
 
 #[test]
@@ -81,7 +83,7 @@ fn a_path_lets_in_only_if_every_reading_does_and_keeps_out_if_any_does() {
 #[test]
 fn of_a_connection_nobody_knows_what_is_asked() {
     let of_connection =
-        |authorization: &Authorization| matches!(rule(authorization, &caller(Some(WEB)), 80, None), Ruling::Let { .. });
+        |authorization: &Authorization| matches!(decide(authorization, &caller(Some(WEB)), 80, None), Ruling::Let { .. });
     assert!(!of_connection(&denying(about(web(), below("/admin")))));
     assert!(!of_connection(&allowing(about(web(), below("/public")))));
     assert!(of_connection(&allowing(about(web(), Tree::Is(What::Port(80))))));
@@ -95,7 +97,7 @@ fn two_values_of_a_field_are_two_readings() {
     let asked = |values: &[&str], authorization: &Authorization| {
         let request = values.iter().fold(Request::get("/"), |request, value| request.header(&name, *value));
         let request = request.body(()).unwrap();
-        matches!(rule(authorization, &caller(None), 80, Some(Asked::of(&request))), Ruling::Let { .. })
+        matches!(decide(authorization, &caller(None), 80, Some(Asked::of(&request))), Ruling::Let { .. })
     };
     let (allow, deny) = (allowing(about(anybody(), condition())), denying(about(anybody(), condition())));
     for (values, is_let, is_kept) in
@@ -110,7 +112,7 @@ fn hosts_are_compared_without_case_port_and_final_dot() {
     let cart = denying(about(anybody(), Tree::Is(What::Host(Text::Exact("cart.shop".into())))));
     let named = |host: &str| {
         let request = Request::get("/").header("host", host).body(()).unwrap();
-        matches!(rule(&cart, &caller(None), 80, Some(Asked::of(&request))), Ruling::Kept(_))
+        matches!(decide(&cart, &caller(None), 80, Some(Asked::of(&request))), Ruling::Kept(_))
     };
     assert!(["cart.shop", "CART.shop", "cart.shop:80", "cart.shop.", "cart.shop.:8080"].into_iter().all(named));
     assert!(!named("till.shop") && named("what is this"));
@@ -122,6 +124,6 @@ fn rules_that_audit_let_in_and_are_told() {
     let rule_of = |name: &str| Rule { name: name.into(), ..about(Tree::Is(Who::Source(block)), below("/a")) };
     let authorization = Authorization { audit: vec![rule_of("one"), rule_of("two")], ..Authorization::default() };
     let request = Request::get("/a").body(()).unwrap();
-    let ruling = rule(&authorization, &caller(None), 80, Some(Asked::of(&request)));
-    assert_eq!(ruling, Ruling::Let { in_so_many_words: false, audited: vec!["one".into(), "two".into()] });
+    let ruling = decide(&authorization, &caller(None), 80, Some(Asked::of(&request)));
+    assert_eq!(ruling, Ruling::Let { by_policy: false, audited: vec!["one".into(), "two".into()] });
 }
