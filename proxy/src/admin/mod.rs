@@ -2,6 +2,7 @@
 //!
 //! Runs beside the traffic, on a runtime of its own. Never: a secret in an answer.
 
+mod described;
 mod status;
 
 use ::admin::{Answer, Page, Question};

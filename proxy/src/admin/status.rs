@@ -17,12 +17,13 @@ use prometheus_client::{
 };
 use serde_json::{Value, json};
 
+use super::described::described;
 use crate::{
     clock,
     config::Settings,
     drain::Drain,
     redirected::Redirected,
-    snapshot::{Answer, Destination, Reader},
+    snapshot::{Answer, Reader},
 };
 
 /// Where an operator's questions are answered from. A clone asks the same proxy.
@@ -90,36 +91,6 @@ impl Status {
         });
         format!("{dump:#}\n")
     }
-}
-
-fn described(destination: &Destination) -> Value {
-    let mut clusters: Vec<_> = destination.clusters().collect();
-    clusters.sort_by(|a, b| a.name.cmp(&b.name));
-    clusters.dedup_by(|a, b| a.name == b.name);
-    let clusters: Vec<Value> = clusters
-        .into_iter()
-        .map(|cluster| {
-            let endpoints: Vec<Value> = cluster
-                .endpoints
-                .iter()
-                .map(|endpoint| {
-                    json!({
-                        "address": endpoint.address.to_string(),
-                        "identity": endpoint.identity.as_ref().map(ToString::to_string),
-                        "workload": &*endpoint.workload,
-                        "draining": endpoint.draining,
-                    })
-                })
-                .collect();
-            json!({ "name": &*cluster.name, "endpoints": endpoints })
-        })
-        .collect();
-    json!({
-        "address": destination.address.to_string(),
-        "service": destination.service.as_ref().map(ToString::to_string),
-        "protocol": format!("{:?}", destination.protocol).to_lowercase(),
-        "clusters": clusters,
-    })
 }
 
 impl Collector for Status {
