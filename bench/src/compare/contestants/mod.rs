@@ -35,7 +35,7 @@ pub(crate) enum Contestant {
     Nginx,
     Envoy,
     Weft,
-    /// Weft, told three routes and a policy of each service
+    /// Weft, told three routes, a policy of traffic and ten of authorization for each service
     Governed,
 }
 

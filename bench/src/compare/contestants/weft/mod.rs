@@ -72,6 +72,10 @@ impl Mesh {
             if contestant == Contestant::Governed {
                 self.tell(&format!("httproute.{word}"), &objects::route_of(&word))?;
                 self.tell(&format!("trafficpolicy.{word}"), &objects::policy_of(&word))?;
+                for policy in objects::authorizations_of(&word, post) {
+                    let name = policy["metadata"]["name"].as_str().unwrap_or_default();
+                    self.tell(&format!("authorizationpolicy.{name}"), &policy)?;
+                }
             }
             self.tell(&format!("service.{word}"), &objects::service_of(&word, post))?;
             self.tell(&format!("endpointslice.{word}"), &objects::slice_of(&word, post))?;

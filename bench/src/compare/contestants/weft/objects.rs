@@ -7,7 +7,7 @@ use super::{
         identities::NAMESPACE,
         network::{APP, APP_UNDECLARED, service},
     },
-    Post, Traffic,
+    End, Post, Traffic,
 };
 
 fn metadata(name: &str) -> Value {
@@ -113,6 +113,42 @@ pub(super) fn policy_of(word: &str) -> Value {
             "retries": { "attempts": 2, "retryOn": ["connect-failure", "refused-stream", "gateway-error"] },
         },
     })
+}
+
+/// Ten policies of who may do what: five that are against others than the client, and five that are for somebody, the last for the client.
+/// Of the opaque port they ask only what a connection tells.
+pub(super) fn authorizations_of(word: &str, post: &Post) -> Vec<Value> {
+    let is_read = post.traffic != Traffic::Opaque;
+    let at = |paths: &[&str]| {
+        if is_read {
+            json!([{ "operation": { "paths": paths } }])
+        } else {
+            json!([{ "operation": { "ports": [APP.to_string()] } }])
+        }
+    };
+    let from = |source: Value| json!([{ "source": source }]);
+    let others = from(json!({ "namespaces": ["elsewhere"] }));
+    let specs = [
+        ("DENY", json!({ "from": others, "to": at(&["/*"]) })),
+        ("DENY", json!({ "from": from(json!({ "ipBlocks": ["203.0.113.0/24", "2001:db8::/32"] })) })),
+        ("DENY", json!({ "from": from(json!({ "principals": ["*/sa/intruder"] })), "to": at(&["/admin/*", "/cart/{*}/items"]) })),
+        ("DENY", json!({ "from": from(json!({ "notNamespaces": [NAMESPACE] })) })),
+        ("AUDIT", json!({ "from": others })),
+        ("ALLOW", json!({ "from": from(json!({ "serviceAccounts": ["till"] })), "to": at(&["/cart", "/cart/*"]) })),
+        ("ALLOW", json!({ "from": from(json!({ "serviceAccounts": ["stock"] })), "to": at(&["/shelf/{*}", "/shelf/{*}/{**}"]) })),
+        ("ALLOW", json!({ "from": from(json!({ "principals": ["*/sa/admin"] })) })),
+        ("ALLOW", json!({ "from": others })),
+        ("ALLOW", json!({ "from": from(json!({ "serviceAccounts": [End::Client.word()] })), "to": at(&["/*"]) })),
+    ];
+    let policy = |(number, (action, rule)): (usize, (&str, Value))| {
+        json!({
+            "apiVersion": "weft.dev/v1alpha1",
+            "kind": "AuthorizationPolicy",
+            "metadata": metadata(&format!("{word}-{number}")),
+            "spec": { "selector": { "matchLabels": { "app": word } }, "action": action, "rules": [rule] },
+        })
+    };
+    specs.into_iter().enumerate().map(policy).collect()
 }
 
 /// A service that nobody calls.
