@@ -6,7 +6,7 @@ use std::{
 };
 
 use comfy_table::{Table, presets};
-use control::verdicts::{self, Condition, ParentVerdict, Verdicts};
+use control::verdicts::{self, Condition, ParentVerdict, PolicyVerdict, Verdicts};
 
 use crate::{
     args::{Format, RoutesArgs},
@@ -20,6 +20,7 @@ pub(crate) fn routes(args: &RoutesArgs) -> ExitCode {
     if let Some(wanted) = &args.namespace {
         verdicts.routes.retain(|route| route.namespace == *wanted);
         verdicts.traffic_policies.retain(|policy| policy.namespace == *wanted);
+        verdicts.security_policies.retain(|policy| policy.namespace == *wanted);
     }
     let shown = match args.output {
         Format::Table => table(&verdicts),
@@ -42,8 +43,12 @@ pub(crate) fn routes(args: &RoutesArgs) -> ExitCode {
 
 fn conditions(verdicts: &Verdicts) -> impl Iterator<Item = &Condition> {
     let of_routes = verdicts.routes.iter().flat_map(|route| &route.parents).flat_map(|parent| &parent.conditions);
-    let of_policies = verdicts.traffic_policies.iter().flat_map(|policy| &policy.targets).flat_map(|target| &target.conditions);
+    let of_policies = policies(verdicts).flat_map(|policy| &policy.targets).flat_map(|target| &target.conditions);
     of_routes.chain(of_policies)
+}
+
+fn policies(verdicts: &Verdicts) -> impl Iterator<Item = &PolicyVerdict> {
+    verdicts.traffic_policies.iter().chain(&verdicts.security_policies)
 }
 
 fn table(verdicts: &Verdicts) -> String {
@@ -59,7 +64,7 @@ fn table(verdicts: &Verdicts) -> String {
             add(&mut table, &object, &attached(parent), &parent.conditions);
         }
     }
-    for policy in &verdicts.traffic_policies {
+    for policy in policies(verdicts) {
         let object = format!("{} {}/{}", policy.kind, policy.namespace, policy.name);
         for target in &policy.targets {
             add(&mut table, &object, &target.target, &target.conditions);

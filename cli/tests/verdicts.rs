@@ -30,6 +30,11 @@ apiVersion: weft.dev/v1alpha1
 kind: TrafficPolicy
 metadata: {name: good, namespace: shop}
 spec: {targetRefs: [{kind: Service, name: cart}], timeouts: {request: 1s}}
+---
+apiVersion: weft.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: callers, namespace: shop}
+spec: {selector: {matchLabels: {app: cart}}, rules: [{from: [{source: {serviceAccounts: [web]}}]}]}
 ";
 
 const BAD: &str = "\
@@ -80,6 +85,21 @@ apiVersion: weft.dev/v1alpha1
 kind: TrafficPolicy
 metadata: {name: odd, namespace: shop}
 spec: {targetRefs: [{kind: Service, name: till}], timeouts: {request: soon}}
+---
+apiVersion: weft.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: lost, namespace: shop}
+spec: {targetRefs: [{kind: Service, name: nobody}], rules: [{}]}
+---
+apiVersion: weft.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: half, namespace: shop}
+spec: {rules: [{}, {form: [{source: {principals: [a]}}]}]}
+---
+apiVersion: weft.dev/v1alpha1
+kind: PeerAuthentication
+metadata: {name: odd, namespace: shop}
+spec: {mtls: {mode: strict}}
 ";
 
 fn routes(folder: &Path, flags: &[&str]) -> Output {
@@ -112,6 +132,7 @@ fn what_is_well_is_accepted_and_resolved() {
         vec!["HTTPRoute shop/good", "Service shop/cart, port 80", "Accepted", "True", "Accepted"],
         vec!["HTTPRoute shop/good", "Service shop/cart, port 80", "ResolvedRefs", "True", "ResolvedRefs"],
         vec!["TrafficPolicy shop/good", "Service shop/cart", "Accepted", "True", "Accepted"],
+        vec!["AuthorizationPolicy shop/callers", "Namespace shop", "Accepted", "True", "Accepted"],
     ];
     assert_eq!(rows(&shown), expected, "{shown}");
 }
@@ -141,6 +162,11 @@ fn every_bad_route_and_policy_is_told_why_and_the_good_stay_good() {
     assert_eq!(of_policy("good"), ["Accepted True Accepted"]);
     assert_eq!(of_policy("lost"), ["Accepted False TargetNotFound"]);
     assert_eq!(of_policy("odd"), ["Accepted False Invalid"]);
+    let of_guard = |name| conditions("securityPolicies", "targets", name);
+    assert_eq!(of_guard("callers"), ["Accepted True Accepted"]);
+    assert_eq!(of_guard("lost"), ["Accepted False TargetNotFound"]);
+    let in_part = ["Accepted True Accepted", "PartiallyInvalid True Invalid"];
+    assert_eq!((of_guard("half"), of_guard("odd")), (in_part.map(str::to_owned).to_vec(), in_part.map(str::to_owned).to_vec()));
 }
 
 #[test]
@@ -158,7 +184,7 @@ fn what_cannot_be_read_is_told_with_its_file_and_hides_nothing_else() {
     let (shown, problems, code) = told(&[("a.yaml", SERVICES), ("b.yaml", GOOD), ("z.yaml", "kind: [")], &[]);
     assert_eq!(code, Some(2), "{shown}");
     assert!(problems.contains("z.yaml:1"), "{problems}");
-    assert_eq!(rows(&shown).len(), 4, "{shown}");
+    assert_eq!(rows(&shown).len(), 5, "{shown}");
     let gone = routes(Path::new("/nowhere/at/all"), &[]);
     assert_eq!(gone.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&gone.stderr).contains("cannot be read"), "{gone:?}");

@@ -10,12 +10,13 @@ use serde::Serialize;
 
 use crate::{
     index::{
-        Index, Object,
+        Index, Key, Object,
         routes::{self, Route},
         traffic::{Attached, TrafficPolicy},
     },
     manifest::{self, Loaded, Problem},
-    plan, watch,
+    plan::{self, guards::Scope},
+    watch,
 };
 
 /// Routes and policies, with what is told about them.
@@ -26,6 +27,8 @@ pub struct Verdicts {
     pub routes: Vec<RouteVerdict>,
     /// Policies about how requests are carried.
     pub traffic_policies: Vec<PolicyVerdict>,
+    /// Policies about who may call.
+    pub security_policies: Vec<PolicyVerdict>,
 }
 
 /// What is told about a route.
@@ -106,6 +109,7 @@ pub(crate) fn of_index(index: &Index) -> Verdicts {
     Verdicts {
         routes: index.routes().map(|found| route(index, found)).collect(),
         traffic_policies: index.traffic_policies().map(|found| policy(index, found)).collect(),
+        security_policies: security_policies(index),
     }
 }
 
@@ -134,6 +138,7 @@ fn is_told(object: &Object) -> bool {
     match object {
         Object::Route(route) => !route.parents.is_empty(),
         Object::TrafficPolicy(policy) => !policy.targets.is_empty(),
+        Object::AuthorizationPolicy(_) | Object::PeerAuthentication(_) => true,
         _ => false,
     }
 }
@@ -164,6 +169,26 @@ fn policy(index: &Index, policy: &TrafficPolicy) -> PolicyVerdict {
         namespace: policy.key.namespace.clone(),
         targets: policy.targets.iter().map(target).collect(),
     }
+}
+
+fn security_policies(index: &Index) -> Vec<PolicyVerdict> {
+    let target = |(scope, conditions): (Scope, Vec<plan::routes::Condition>)| TargetVerdict {
+        target: scope.to_string(),
+        conditions: told(conditions),
+    };
+    let verdict = |kind, key: &Key, told: Vec<(Scope, Vec<plan::routes::Condition>)>| PolicyVerdict {
+        kind,
+        name: key.name.clone(),
+        namespace: key.namespace.clone(),
+        targets: told.into_iter().map(target).collect(),
+    };
+    let authorization = index
+        .authorization_policies()
+        .map(|found| verdict("AuthorizationPolicy", &found.key, plan::guards::of_authorization(index, found)));
+    let peers = index
+        .peer_authentications()
+        .map(|found| verdict("PeerAuthentication", &found.key, vec![plan::guards::of_peers(index, found)]));
+    authorization.chain(peers).collect()
 }
 
 fn told(conditions: Vec<plan::routes::Condition>) -> Vec<Condition> {

@@ -461,6 +461,26 @@ impl Index {
         self.routes.may_name(route, service)
     }
 
+    /// All policies of who may do what, in the order of their keys.
+    pub(crate) fn authorization_policies(&self) -> impl Iterator<Item = &AuthorizationPolicy> {
+        self.authorization_policies.all()
+    }
+
+    /// A policy of who may do what.
+    pub(crate) fn authorization_policy(&self, key: &Key) -> Option<&AuthorizationPolicy> {
+        self.authorization_policies.get(key)
+    }
+
+    /// All policies of whether callers must prove who they are, in the order of their keys.
+    pub(crate) fn peer_authentications(&self) -> impl Iterator<Item = &PeerAuthentication> {
+        self.peer_authentications.all()
+    }
+
+    /// A policy of whether callers must prove who they are.
+    pub(crate) fn peer_authentication(&self, key: &Key) -> Option<&PeerAuthentication> {
+        self.peer_authentications.get(key)
+    }
+
     /// All traffic policies, in the order of their keys.
     pub(crate) fn traffic_policies(&self) -> impl Iterator<Item = &TrafficPolicy> {
         self.traffic_policies.all()

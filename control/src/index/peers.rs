@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Key, Pod, nouns::in_namespace};
+use super::{Edition, Key, Pod, nouns::in_namespace};
 
 /// Whether callers must prove who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +22,14 @@ pub(crate) struct PeerAuthentication {
     pub(crate) key: Key,
     /// When it was made, in Unix seconds.
     pub(crate) made: i64,
+    pub(crate) edition: Edition,
     /// Labels of the pods it is for; for all of its namespace without any.
     pub(crate) selector: BTreeMap<String, String>,
     pub(crate) proof: Option<Proof>,
     /// At single ports.
     pub(crate) ports: BTreeMap<u16, Proof>,
+    /// What in it means nothing.
+    pub(crate) mistakes: Vec<String>,
 }
 
 /// What is asked of a pod's callers, as far as anything is said.
@@ -52,6 +55,10 @@ impl PeerAuthentications {
 
     pub(super) fn remove(&mut self, key: &Key) -> bool {
         self.0.remove(key).is_some()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &PeerAuthentication> {
+        self.0.values()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -88,9 +95,11 @@ mod tests {
         PeerAuthentication {
             key: Key { namespace: namespace.into(), name: name.into() },
             made,
+            edition: Edition::default(),
             selector,
             proof,
             ports: BTreeMap::new(),
+            mistakes: Vec::new(),
         }
     }
 

@@ -152,7 +152,15 @@ fn a_policy_touches_the_pods_it_may_be_for() {
     index.apply(Object::Pod(Pod { key: Key { namespace: "other".into(), name: "b".into() }, ..pod("b", "10.77.0.6") }));
     let found = |namespace: &str| {
         let key = Key { namespace: namespace.into(), name: "strict".into() };
-        PeerAuthentication { key, made: 0, selector: BTreeMap::new(), proof: Some(Proof::Required), ports: BTreeMap::new() }
+        PeerAuthentication {
+            key,
+            made: 0,
+            edition: Edition::default(),
+            selector: BTreeMap::new(),
+            proof: Some(Proof::Required),
+            ports: BTreeMap::new(),
+            mistakes: Vec::new(),
+        }
     };
     assert_eq!(index.apply(Object::PeerAuthentication(found("shop"))), [Subject::Pod(key("a"))].into());
     assert_eq!(index.apply(Object::PeerAuthentication(found("weft-system"))).len(), 2);

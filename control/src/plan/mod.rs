@@ -8,6 +8,7 @@ mod cluster;
 mod connections;
 mod endpoints;
 mod grpc;
+pub(crate) mod guards;
 mod kind;
 mod limits;
 mod listener;

@@ -32,7 +32,7 @@ pub(crate) fn conditions(index: &Index, policy: &TrafficPolicy, target: &Attache
 }
 
 /// What is not there, if something is not.
-fn missing(index: &Index, target: &Attached) -> Option<String> {
+pub(super) fn missing(index: &Index, target: &Attached) -> Option<String> {
     match target {
         Attached::Service(key, port) => {
             let Some(service) = index.service(key) else { return Some(format!("there is no Service {key}")) };

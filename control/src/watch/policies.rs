@@ -2,7 +2,7 @@
 
 use super::mistake::Mistake;
 use crate::{
-    index::{Key, PeerAuthentication, Proof},
+    index::{Edition, Key, PeerAuthentication, Proof},
     manifest::policies::{MutualTls, PeerAuthenticationSpec},
 };
 
@@ -36,7 +36,17 @@ pub(super) fn peer_authentication(key: Key, made: i64, spec: &PeerAuthentication
             .map(|(_, _, field)| Mistake { field: field.clone(), what: String::from("a port is a number from 1 to 65535") }),
     );
     let ports = ports.into_iter().filter_map(|(port, proof, _)| port.zip(proof)).collect();
-    (PeerAuthentication { key, made, selector, proof: everywhere, ports }, mistakes)
+    let told = mistakes.iter().map(Mistake::to_string).collect();
+    let edition = Edition::default();
+    (PeerAuthentication { key, made, edition, selector, proof: everywhere, ports, mistakes: told }, mistakes)
+}
+
+/// One of which nothing can be read, as `why` says: it asks for proof.
+pub(super) fn unreadable(key: Key, made: i64, why: &Mistake) -> PeerAuthentication {
+    let strict = MutualTls { mode: String::from("STRICT") };
+    let spec = PeerAuthenticationSpec { mtls: Some(strict), ..PeerAuthenticationSpec::default() };
+    let (read, _) = peer_authentication(key, made, &spec);
+    PeerAuthentication { mistakes: vec![why.to_string()], ..read }
 }
 
 #[cfg(test)]

@@ -36,6 +36,36 @@ fn a_cluster_need_not_have_our_kinds() {
     eventually("it has gone with its kind", || (policies(&control) == "0").then_some(()));
 }
 
+#[test]
+fn who_wrote_who_may_call_is_told_in_its_status() {
+    let cluster = Cluster::shared();
+    namespace(cluster, "guards");
+    let port = free_port().to_string();
+    let flags = ["--ca-secret", "weft-ca-guards", "--namespace", "guards", "--webhook-port", &port, "--webhook-name", "guards"];
+    let _control = cluster.control(&flags);
+    cluster.apply(&kind("authorizationpolicies"));
+    let policy = |name: &str, spec: &str| {
+        format!(
+            "apiVersion: weft.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {{name: {name}, namespace: guards}}\nspec: {spec}\n"
+        )
+    };
+    let lost = policy("lost", "{targetRefs: [{kind: Service, name: web}], rules: [{}]}");
+    eventually("the API server knows the kind", || cluster.try_apply(&lost).status.success().then_some(()));
+    // Fields that nobody knows are kept, so that they can be told.
+    cluster.apply(&policy("half", "{rules: [{}, {form: [{source: {principals: [a]}}]}]}"));
+    let told =
+        |name: &str| cluster.kubectl(&["-n", "guards", "get", "authorizationpolicy", name, "-o", "jsonpath={.status.ancestors}"]);
+    eventually("its target is told to be missing", || {
+        let told = told("lost");
+        (told.contains("weft.dev/control") && told.contains("TargetNotFound")).then_some(())
+    });
+    eventually("a mistake is told, with its field", || {
+        let told = told("half");
+        (told.contains("\"kind\":\"Namespace\"") && told.contains("PartiallyInvalid") && told.contains("spec.rules[1].form"))
+            .then_some(())
+    });
+}
+
 /// As much of a policy as a target and these sections.
 fn traffic_policy(sections: &str) -> String {
     format!(

@@ -10,7 +10,7 @@ use crate::{
         traffic::{Attached, PolicyId, PolicyKind},
     },
     manifest::{policies, routes, traffic},
-    plan::{self, routes::Condition},
+    plan::{self, guards::Scope, routes::Condition},
 };
 
 /// What tells an object from all others.
@@ -18,6 +18,8 @@ use crate::{
 pub(super) enum Id {
     Route(RouteId),
     Policy(PolicyId),
+    Authorization(Key),
+    Peers(Key),
 }
 
 /// Where in a status it is told.
@@ -54,7 +56,10 @@ const ANCESTORS: Place = Place { list: "ancestors", about: "ancestorRef", max: 1
 /// Everything that something may be told of.
 pub(super) fn ids(index: &Index) -> Vec<Id> {
     let routes = index.routes().map(|route| Id::Route(route.id()));
-    routes.chain(index.traffic_policies().map(|policy| Id::Policy(policy.id()))).collect()
+    let traffic = index.traffic_policies().map(|policy| Id::Policy(policy.id()));
+    let authorization = index.authorization_policies().map(|policy| Id::Authorization(policy.key.clone()));
+    let peers = index.peer_authentications().map(|policy| Id::Peers(policy.key.clone()));
+    routes.chain(traffic).chain(authorization).chain(peers).collect()
 }
 
 /// What is to be told of one.
@@ -73,13 +78,23 @@ pub(super) fn of(index: &Index, id: &Id) -> Option<Told> {
             let entries = policy.targets.iter().map(entry).collect();
             Some(Told { edition: policy.edition.clone(), place: &ANCESTORS, entries })
         }
+        Id::Authorization(key) => {
+            let policy = index.authorization_policy(key)?;
+            let told = plan::guards::of_authorization(index, policy);
+            Some(Told { edition: policy.edition.clone(), place: &ANCESTORS, entries: told.into_iter().map(entry_of).collect() })
+        }
+        Id::Peers(key) => {
+            let policy = index.peer_authentication(key)?;
+            let told = plan::guards::of_peers(index, policy);
+            Some(Told { edition: policy.edition.clone(), place: &ANCESTORS, entries: vec![entry_of(told)] })
+        }
     }
 }
 
 impl Id {
     pub(super) fn key(&self) -> &Key {
         match self {
-            Self::Route((_, key)) | Self::Policy((_, key)) => key,
+            Self::Route((_, key)) | Self::Policy((_, key)) | Self::Authorization(key) | Self::Peers(key) => key,
         }
     }
 
@@ -87,13 +102,15 @@ impl Id {
         match self {
             Self::Route((kind, _)) => kind.word(),
             Self::Policy((kind, _)) => kind.word(),
+            Self::Authorization(_) => "AuthorizationPolicy",
+            Self::Peers(_) => "PeerAuthentication",
         }
     }
 
     pub(super) fn group(&self) -> &'static str {
         match self {
             Self::Route(_) => routes::GROUP,
-            Self::Policy((PolicyKind::Traffic, _)) => policies::GROUP,
+            Self::Policy((PolicyKind::Traffic, _)) | Self::Authorization(_) | Self::Peers(_) => policies::GROUP,
             Self::Policy((PolicyKind::Backend, _)) => traffic::BACKEND_GROUP,
         }
     }
@@ -104,6 +121,14 @@ impl Told {
     pub(super) fn is_of(&self, metadata: &ObjectMeta) -> bool {
         metadata.uid.as_deref() == Some(&self.edition.uid) && metadata.generation.unwrap_or(0) == self.edition.generation
     }
+}
+
+fn entry_of((scope, conditions): (Scope, Vec<Condition>)) -> Entry {
+    let about = match &scope {
+        Scope::Attached(target) => reference(target),
+        Scope::Namespace(name) => json!({ "group": "", "kind": "Namespace", "name": name }),
+    };
+    Entry { about, conditions }
 }
 
 fn parent_reference(Parent { service, port, port_name }: &Parent) -> Value {

@@ -34,6 +34,10 @@ impl AuthorizationPolicies {
         self.0.remove(key).is_some()
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = &AuthorizationPolicy> {
+        self.0.values()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -72,13 +76,14 @@ impl AuthorizationPolicies {
 pub(crate) mod tests {
     use super::*;
     use crate::index::{
-        Protocol,
+        Edition, Protocol,
         tests::{pod, service},
     };
 
     pub(crate) fn policy(namespace: &str, name: &str, action: Action, reach: Reach, rules: Vec<Rule>) -> AuthorizationPolicy {
         let key = Key { namespace: namespace.into(), name: name.into() };
-        AuthorizationPolicy { key, action, reach, rules: rules.into_iter().enumerate().collect() }
+        let rules = rules.into_iter().enumerate().collect();
+        AuthorizationPolicy { key, edition: Edition::default(), action, reach, rules, mistakes: Vec::new() }
     }
 
     fn labelled(app: &str) -> BTreeMap<String, String> {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use crate::index::Key;
+use crate::index::{Edition, Key};
 
 /// What becomes of those a policy's rules are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,10 +30,13 @@ pub(crate) enum Reach {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AuthorizationPolicy {
     pub(crate) key: Key,
+    pub(crate) edition: Edition,
     pub(crate) action: Action,
     pub(crate) reach: Reach,
     /// By their numbers as they were written: those that mean nothing may be missing.
     pub(crate) rules: Vec<(usize, Rule)>,
+    /// What in it means nothing.
+    pub(crate) mistakes: Vec<String>,
 }
 
 /// Callers, and what they ask.

@@ -10,7 +10,7 @@ use self::conditions::Reading;
 use super::mistake::Mistake;
 use crate::{
     index::{
-        Key,
+        Edition, Key,
         authorizations::{Action, AuthorizationPolicy, Reach},
     },
     manifest::{authorization::AuthorizationPolicySpec, traffic::TargetReference},
@@ -40,12 +40,14 @@ pub(crate) fn policy(key: Key, spec: &AuthorizationPolicySpec) -> (Authorization
     // What is to be done nobody knows: whoever it is about stays out.
     let (action, rules) = action.map_or_else(|| (Action::Allow, Vec::new()), |action| (action, rules));
     let mistakes = reading.mistakes;
-    (AuthorizationPolicy { key, action, reach, rules }, mistakes)
+    let told = mistakes.iter().map(Mistake::to_string).collect();
+    (AuthorizationPolicy { key, edition: Edition::default(), action, reach, rules, mistakes: told }, mistakes)
 }
 
-/// One of which nothing can be read: it lets nobody into its namespace.
-pub(super) fn unreadable(key: Key) -> AuthorizationPolicy {
-    AuthorizationPolicy { key, action: Action::Allow, reach: Reach::Everything, rules: Vec::new() }
+/// One of which nothing can be read, as `why` says: it lets nobody into its namespace.
+pub(super) fn unreadable(key: Key, why: &Mistake) -> AuthorizationPolicy {
+    let (action, reach, rules) = (Action::Allow, Reach::Everything, Vec::new());
+    AuthorizationPolicy { key, edition: Edition::default(), action, reach, rules, mistakes: vec![why.to_string()] }
 }
 
 fn reach(reading: &mut Reading<'_>, spec: &AuthorizationPolicySpec) -> Reach {

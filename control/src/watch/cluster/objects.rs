@@ -15,13 +15,10 @@ use serde::de::DeserializeOwned;
 use super::super::{authorization, mistake::Mistake, opaque::OpaquePorts, policies, routes, traffic};
 use crate::{
     index::{
-        DefaultPolicy, Edition, Endpoint, Hints, Key, Namespace, Node, Object, Pod, Protocol, Service, ServicePort, Slice,
-        SlicePort, routes::Route, traffic::TrafficPolicy,
+        DefaultPolicy, Edition, Endpoint, Hints, Key, Namespace, Node, Object, PeerAuthentication, Pod, Protocol, Service,
+        ServicePort, Slice, SlicePort, authorizations::AuthorizationPolicy, routes::Route, traffic::TrafficPolicy,
     },
-    manifest::{
-        kinds::{AFFINITY_SECONDS, DEFAULT_POLICY_ANNOTATION, MESHED_ANNOTATION, OPAQUE_PORTS_ANNOTATION, SERVICE_LABEL},
-        policies::{MutualTls, PeerAuthenticationSpec},
-    },
+    manifest::kinds::{AFFINITY_SECONDS, DEFAULT_POLICY_ANNOTATION, MESHED_ANNOTATION, OPAQUE_PORTS_ANNOTATION, SERVICE_LABEL},
 };
 
 /// Label of a node: its zone.
@@ -127,33 +124,34 @@ fn default_policy(metadata: &ObjectMeta) -> Option<DefaultPolicy> {
     }))
 }
 
-/// A policy. What in it means nothing is logged; the API server has checked it against our schema, unless that was an older one.
+/// A policy. What in it means nothing is logged and told in its conditions; the API server has checked it against our schema, unless that was an older one.
 pub(super) fn peer_authentication(object: &DynamicObject) -> Option<Object> {
     let key = key(&object.metadata);
-    let spec = serde_json::from_value(object.data["spec"].clone()).unwrap_or_else(|error| {
-        tracing::warn!(object = %key, %error, "a PeerAuthentication cannot be read, and asks for proof");
-        PeerAuthenticationSpec { mtls: Some(MutualTls { mode: String::from("STRICT") }), ..PeerAuthenticationSpec::default() }
+    let read = serde_json::from_value(object.data["spec"].clone());
+    let read = read.map(|spec| policies::peer_authentication(key.clone(), made(object), &spec));
+    let (read, mistakes) = read.unwrap_or_else(|error| {
+        let mistake = Mistake { field: String::from("spec"), what: error.to_string() };
+        (policies::unreadable(key.clone(), made(object), &mistake), vec![mistake])
     });
-    let (read, mistakes) = policies::peer_authentication(key.clone(), made(object), &spec);
     for Mistake { field, what } in mistakes {
         tracing::warn!(object = %key, field, "a PeerAuthentication has a mistake: {what}");
     }
-    Some(Object::PeerAuthentication(read))
+    Some(Object::PeerAuthentication(PeerAuthentication { edition: edition(object), ..read }))
 }
 
-/// Who may do what. What in it means nothing is logged, and lets nobody in.
+/// Who may do what. What in it means nothing is logged and told in its conditions, and lets nobody in.
 pub(super) fn authorization_policy(object: &DynamicObject) -> Option<Object> {
     let key = key(&object.metadata);
     let spec = object.data.get("spec").cloned().unwrap_or_else(|| serde_json::json!({}));
     let read = serde_json::from_value(spec).map(|spec| authorization::policy(key.clone(), &spec));
     let (policy, mistakes) = read.unwrap_or_else(|error| {
         let mistake = Mistake { field: String::from("spec"), what: error.to_string() };
-        (authorization::unreadable(key.clone()), vec![mistake])
+        (authorization::unreadable(key.clone(), &mistake), vec![mistake])
     });
     for Mistake { field, what } in mistakes {
         tracing::warn!(object = %key, field, "an AuthorizationPolicy has a mistake: {what}");
     }
-    Some(Object::AuthorizationPolicy(policy))
+    Some(Object::AuthorizationPolicy(AuthorizationPolicy { edition: edition(object), ..policy }))
 }
 
 /// A traffic policy. What in it means nothing is told in its conditions.
