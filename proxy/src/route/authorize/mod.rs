@@ -54,4 +54,6 @@ pub(super) fn decide(authorization: &Authorization, caller: &Caller, port: u16, 
 }
 
 #[cfg(test)]
+mod bypasses;
+#[cfg(test)]
 mod tests;

