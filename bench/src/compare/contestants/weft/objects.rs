@@ -116,15 +116,12 @@ pub(super) fn policy_of(word: &str) -> Value {
 }
 
 /// Ten policies of who may do what: five that are against others than the client, and five that are for somebody, the last for the client.
-/// Of the opaque port they ask only what a connection tells.
+/// Of opaque ports they ask only what a connection tells.
 pub(super) fn authorizations_of(word: &str, post: &Post) -> Vec<Value> {
-    let is_read = post.traffic != Traffic::Opaque;
-    let at = |paths: &[&str]| {
-        if is_read {
-            json!([{ "operation": { "paths": paths } }])
-        } else {
-            json!([{ "operation": { "ports": [APP.to_string()] } }])
-        }
+    // Of an opaque connection nobody knows what is asked.
+    let at = |paths: &[&str]| match post.traffic {
+        Traffic::Opaque => json!([{ "operation": { "ports": [APP.to_string(), APP_UNDECLARED.to_string()] } }]),
+        Traffic::Http1 | Traffic::Http2 | Traffic::Grpc => json!([{ "operation": { "paths": paths } }]),
     };
     let from = |source: Value| json!([{ "source": source }]);
     let others = from(json!({ "namespaces": ["elsewhere"] }));
