@@ -1,7 +1,5 @@
 //! One rule: which requests, what is done to them, where they go.
 
-use std::collections::BTreeSet;
-
 use http::HeaderValue;
 
 use super::{Mistake, cors, matches, session, time};
@@ -158,25 +156,9 @@ impl Reading<'_> {
 
     fn headers(&mut self, changes: &mut HeaderChanges, said: Option<&HeaderModifier>, field: &str) {
         let Some(HeaderModifier { set, add, remove }) = said else { return };
-        let (set, add) = (self.header_fields(set, field), self.header_fields(add, field));
-        let remove: Vec<String> = remove.iter().filter_map(|name| self.header_name(name, field)).collect();
-        self.one_change_each(
-            [set.iter().map(|(name, _)| name).collect(), add.iter().map(|(name, _)| name).collect(), remove.iter().collect()],
-            field,
-        );
-        changes.set.extend(set);
-        changes.add.extend(add);
-        changes.remove.extend(remove);
-    }
-
-    /// Which of several changes to one header field comes first is nobody's to choose. Source: `HTTPHeaderFilter`.
-    fn one_change_each(&mut self, ways: [Vec<&String>; 3], field: &str) {
-        let [set, add, remove] = &ways;
-        let twice = set.iter().filter(|name| add.contains(name) || remove.contains(name));
-        let twice = twice.chain(add.iter().filter(|name| remove.contains(name)));
-        for name in twice.collect::<BTreeSet<_>>() {
-            self.wrong(field.to_owned(), format!("`{name}` is changed in more than one way: one of set, add and remove"));
-        }
+        changes.set.extend(self.header_fields(set, field));
+        changes.add.extend(self.header_fields(add, field));
+        changes.remove.extend(remove.iter().filter_map(|name| self.header_name(name, field)));
     }
 
     /// Of several with one name the first counts.
