@@ -15,7 +15,7 @@ use crate::{
         traffic::{Attached, TrafficPolicy},
     },
     manifest::{self, Loaded, Problem},
-    plan::{self, guards::Scope},
+    plan::{self, security::Scope},
     watch,
 };
 
@@ -159,36 +159,35 @@ fn route(index: &Index, route: &Route) -> RouteVerdict {
 }
 
 fn policy(index: &Index, policy: &TrafficPolicy) -> PolicyVerdict {
-    let target = |target: &Attached| TargetVerdict {
-        target: target.to_string(),
-        conditions: told(plan::traffic::conditions(index, policy, target)),
-    };
-    PolicyVerdict {
-        kind: policy.kind.word(),
-        name: policy.key.name.clone(),
-        namespace: policy.key.namespace.clone(),
-        targets: policy.targets.iter().map(target).collect(),
-    }
+    let target = |target: &Attached| (target.to_string(), plan::traffic::conditions(index, policy, target));
+    policy_verdict(policy.kind.word(), &policy.key, policy.targets.iter().map(target))
 }
 
 fn security_policies(index: &Index) -> Vec<PolicyVerdict> {
-    let target = |(scope, conditions): (Scope, Vec<plan::routes::Condition>)| TargetVerdict {
-        target: scope.to_string(),
-        conditions: told(conditions),
-    };
-    let verdict = |kind, key: &Key, told: Vec<(Scope, Vec<plan::routes::Condition>)>| PolicyVerdict {
+    let named = |(scope, conditions): (Scope, Vec<plan::routes::Condition>)| (scope.to_string(), conditions);
+    let authorization = index.authorization_policies().map(|found| {
+        let told = plan::security::of_authorization(index, found);
+        policy_verdict("AuthorizationPolicy", &found.key, told.into_iter().map(named))
+    });
+    let peers = index.peer_authentications().map(|found| {
+        let told = plan::security::of_peers(index, found);
+        policy_verdict("PeerAuthentication", &found.key, [named(told)])
+    });
+    authorization.chain(peers).collect()
+}
+
+fn policy_verdict(
+    kind: &'static str,
+    key: &Key,
+    targets: impl IntoIterator<Item = (String, Vec<plan::routes::Condition>)>,
+) -> PolicyVerdict {
+    let target = |(target, conditions)| TargetVerdict { target, conditions: told(conditions) };
+    PolicyVerdict {
         kind,
         name: key.name.clone(),
         namespace: key.namespace.clone(),
-        targets: told.into_iter().map(target).collect(),
-    };
-    let authorization = index
-        .authorization_policies()
-        .map(|found| verdict("AuthorizationPolicy", &found.key, plan::guards::of_authorization(index, found)));
-    let peers = index
-        .peer_authentications()
-        .map(|found| verdict("PeerAuthentication", &found.key, vec![plan::guards::of_peers(index, found)]));
-    authorization.chain(peers).collect()
+        targets: targets.into_iter().map(target).collect(),
+    }
 }
 
 fn told(conditions: Vec<plan::routes::Condition>) -> Vec<Condition> {

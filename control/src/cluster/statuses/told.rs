@@ -10,7 +10,7 @@ use crate::{
         traffic::{Attached, PolicyId, PolicyKind},
     },
     manifest::{policies, routes, traffic},
-    plan::{self, guards::Scope, routes::Condition},
+    plan::{self, routes::Condition, security::Scope},
 };
 
 /// What tells an object from all others.
@@ -80,12 +80,12 @@ pub(super) fn of(index: &Index, id: &Id) -> Option<Told> {
         }
         Id::Authorization(key) => {
             let policy = index.authorization_policy(key)?;
-            let told = plan::guards::of_authorization(index, policy);
+            let told = plan::security::of_authorization(index, policy);
             Some(Told { edition: policy.edition.clone(), place: &ANCESTORS, entries: told.into_iter().map(entry_of).collect() })
         }
         Id::Peers(key) => {
             let policy = index.peer_authentication(key)?;
-            let told = plan::guards::of_peers(index, policy);
+            let told = plan::security::of_peers(index, policy);
             Some(Told { edition: policy.edition.clone(), place: &ANCESTORS, entries: vec![entry_of(told)] })
         }
     }

@@ -124,7 +124,8 @@ fn default_policy(metadata: &ObjectMeta) -> Option<DefaultPolicy> {
     }))
 }
 
-/// A policy. What in it means nothing is logged and told in its conditions; the API server has checked it against our schema, unless that was an older one.
+/// A policy. What in it means nothing is logged and told in its conditions; the API server has checked it against our schema, unless
+/// that was an older one.
 pub(super) fn peer_authentication(object: &DynamicObject) -> Option<Object> {
     let key = key(&object.metadata);
     let read = serde_json::from_value(object.data["spec"].clone());
@@ -133,9 +134,7 @@ pub(super) fn peer_authentication(object: &DynamicObject) -> Option<Object> {
         let mistake = Mistake { field: String::from("spec"), what: error.to_string() };
         (policies::unreadable(key.clone(), made(object), &mistake), vec![mistake])
     });
-    for Mistake { field, what } in mistakes {
-        tracing::warn!(object = %key, field, "a PeerAuthentication has a mistake: {what}");
-    }
+    log("PeerAuthentication", &key, &mistakes);
     Some(Object::PeerAuthentication(PeerAuthentication { edition: edition(object), ..read }))
 }
 
@@ -148,10 +147,14 @@ pub(super) fn authorization_policy(object: &DynamicObject) -> Option<Object> {
         let mistake = Mistake { field: String::from("spec"), what: error.to_string() };
         (authorization::unreadable(key.clone(), &mistake), vec![mistake])
     });
-    for Mistake { field, what } in mistakes {
-        tracing::warn!(object = %key, field, "an AuthorizationPolicy has a mistake: {what}");
-    }
+    log("AuthorizationPolicy", &key, &mistakes);
     Some(Object::AuthorizationPolicy(AuthorizationPolicy { edition: edition(object), ..policy }))
+}
+
+fn log(kind: &str, key: &Key, mistakes: &[Mistake]) {
+    for Mistake { field, what } in mistakes {
+        tracing::warn!(object = %key, kind, field, "a policy has a mistake: {what}");
+    }
 }
 
 /// A traffic policy. What in it means nothing is told in its conditions.
